@@ -1,0 +1,172 @@
+import {
+  decide,
+  isLive,
+  recordAttempt,
+  recordEnd,
+  toError,
+  type AttemptRecord,
+  type Catalog,
+  type Clock,
+  type Code,
+  type Decision,
+  type Delivery,
+  type DestinationEntry,
+  type Outcome,
+  type Random,
+  type RetryPolicy,
+  type Tier,
+} from '@barnabas/domain'
+import type { Sender } from '@barnabas/drivers'
+import type { Logger } from '@barnabas/telemetry'
+import type { SenderCache } from './sender-cache.js'
+
+/** What is to be written for a delivery that had its turn. */
+export interface Verdict {
+  readonly decision: Decision
+  readonly record: AttemptRecord
+}
+
+export interface AttemptSettings {
+  readonly policy: RetryPolicy
+  readonly tiers: readonly Tier[]
+  /** An attempt that has no answer by then is given up. Milliseconds. */
+  readonly timeoutMs: number
+}
+
+type End = Extract<Decision, { code: Code }>
+
+/** Why a send is given up; drivers read it from the signal's reason. */
+const TIMEOUT = 'timeout'
+const SHUTDOWN = 'shutdown'
+
+/**
+ * find destination ─► attempt ─► decide ─┬► done
+ *     │ disabled ─► dead letter          ├► retry
+ *     └ deleted ──► cancel               └► dead letter
+ *
+ * Every way ends in a verdict with its record; the consumer writes both. Safe for concurrent use.
+ */
+export class AttemptDelivery {
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly senders: SenderCache,
+    private readonly settings: AttemptSettings,
+    private readonly tools: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+  ) {}
+
+  /** The end of a delivery that needs no send, or null when it is to be attempted. */
+  endWithoutSend(delivery: Delivery): Verdict | null {
+    const destination = this.findDestination(delivery)
+    const end = this.endOf(delivery, destination)
+    return end && this.ended(delivery, destination, end)
+  }
+
+  /** Null when `lease` was aborted meanwhile: then the outcome belongs to nobody. */
+  async attempt(delivery: Delivery, lease: AbortSignal): Promise<Verdict | null> {
+    const destination = this.findDestination(delivery)
+    const end = this.endOf(delivery, destination)
+    if (!destination || end) return this.ended(delivery, destination, end ?? DELETED)
+    const opened = this.senders.get(destination)
+    if (!opened.ok) {
+      return this.ended(delivery, destination, { kind: 'dead-letter', ...opened.failure })
+    }
+    const startedAtMs = this.tools.clock.nowMs()
+    const startedMs = performance.now()
+    const outcome = await this.send(opened.value, delivery, destination, lease)
+    if (lease.aborted) return null
+    const durationMs = Math.round(performance.now() - startedMs)
+    const decision = this.decide(outcome, delivery)
+    const record = recordAttempt(delivery, destination, { outcome, decision, startedAtMs, durationMs })
+    return this.logged({ decision, record })
+  }
+
+  private findDestination(delivery: Delivery): DestinationEntry | null {
+    return this.catalog.destinationByUid(delivery.destinationUid) ?? null
+  }
+
+  private endOf(delivery: Delivery, destination: DestinationEntry | null): (End & { detail: string }) | null {
+    const tenant = this.catalog.tenantByUid(delivery.tenantUid)
+    if (!tenant || !isLive(tenant)) return TENANT_DELETED
+    if (!destination || !isLive(destination)) return DELETED
+    return destination.disabledAt === null ? null : DISABLED
+  }
+
+  private async send(
+    sender: Sender,
+    delivery: Delivery,
+    destination: DestinationEntry,
+    lease: AbortSignal,
+  ): Promise<Outcome> {
+    const abort = new AbortController()
+    const timer = setTimeout(() => abort.abort(TIMEOUT), this.settings.timeoutMs)
+    const onLeaseEnd = (): void => abort.abort(SHUTDOWN)
+    lease.addEventListener('abort', onLeaseEnd, { once: true })
+    const metadata = { ...delivery.event.metadata, ...destination.deliveryMetadata }
+    const event = { meta: { ...delivery.event, metadata }, payload: delivery.payload }
+    try {
+      return await sender.send(event, { number: delivery.attempt, deliveryId: delivery.id }, abort.signal)
+    } catch (error) {
+      // Drivers answer with outcomes; what they throw is a bug of ours and must not cost the tenant the event.
+      this.tools.log.error({ err: toError(error), delivery_id: delivery.id }, 'driver.failed')
+      const detail = 'The delivery failed for a reason on our side.'
+      return { kind: 'retryable', code: 'driver_failed', detail }
+    } finally {
+      clearTimeout(timer)
+      lease.removeEventListener('abort', onLeaseEnd)
+    }
+  }
+
+  private decide(outcome: Outcome, delivery: Delivery): Decision {
+    return decide({
+      outcome,
+      attempt: delivery.attempt,
+      isEligibleForRetry: delivery.event.isEligibleForRetry,
+      policy: this.settings.policy,
+      tiers: this.settings.tiers,
+      nowMs: this.tools.clock.nowMs(),
+      random: this.tools.random,
+    })
+  }
+
+  private ended(
+    delivery: Delivery,
+    destination: DestinationEntry | null,
+    { detail, ...decision }: End & { detail: string },
+  ): Verdict {
+    const nowMs = this.tools.clock.nowMs()
+    return this.logged({ decision, record: recordEnd(delivery, destination, { decision, detail, nowMs }) })
+  }
+
+  private logged(verdict: Verdict): Verdict {
+    const { record, decision } = verdict
+    const fields = {
+      tenant_id: record.tenantId,
+      event_id: record.eventId,
+      delivery_id: record.deliveryId,
+      destination_id: record.destinationId,
+      attempt: record.attempt,
+      outcome: record.outcome,
+      code: record.code,
+      duration_ms: record.durationMs,
+      decision: decision.kind,
+      ...(record.dueAtMs === null ? {} : { due_at: new Date(record.dueAtMs).toISOString() }),
+    }
+    // A target's failure is the tenant's business and no error of ours.
+    if (decision.kind === 'dead-letter') this.tools.log.info(fields, 'delivery.dead_lettered')
+    else
+      this.tools.log.debug(fields, decision.kind === 'cancel' ? 'delivery.cancelled' : 'delivery.attempted')
+    return verdict
+  }
+}
+
+const DELETED = {
+  kind: 'cancel',
+  code: 'destination_deleted',
+  detail: 'The destination was deleted.',
+} as const
+const TENANT_DELETED = { kind: 'cancel', code: 'tenant_deleted', detail: 'The tenant was deleted.' } as const
+const DISABLED = {
+  kind: 'dead-letter',
+  code: 'destination_disabled',
+  detail: 'The destination is disabled; enable it and redeliver.',
+} as const

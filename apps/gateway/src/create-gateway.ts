@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import { NestFactory } from '@nestjs/core'
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
+import { KafkaBatchStrategy } from '@barnabas/kafka'
+import { Health, nestLogger, registerHealthRoutes, type Logger } from '@barnabas/telemetry'
+import type { GatewaySettings } from './gateway.config.js'
+import { GatewayModule } from './gateway.module.js'
+import { stringifyWithRaw } from './http/raw-json.js'
+
+/** The envelope of a publish around its `data`: ids, topic, metadata. */
+const ENVELOPE_BYTES = 64 * 1024
+const HEALTH_PATHS = ['livez', 'readyz']
+
+/** The gateway, ready to listen. */
+export async function createGateway(settings: GatewaySettings, log: Logger): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: settings.MAX_EVENT_BYTES + ENVELOPE_BYTES,
+    genReqId: () => `req_${randomUUID()}`,
+    // A header of ours, never the caller's: what is logged under it must be ours.
+    requestIdHeader: false,
+  })
+  const app = await NestFactory.create<NestFastifyApplication>(GatewayModule.of(settings, log), adapter, {
+    logger: nestLogger(log),
+    bodyParser: false,
+  })
+  app.setGlobalPrefix('api/v1', { exclude: HEALTH_PATHS })
+  const server = app.getHttpAdapter().getInstance()
+  // Bodies stay bytes: the payload of an event is delivered exactly as it came.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser(['application/json', '*'], { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  server.setReplySerializer((payload) => stringifyWithRaw(payload))
+  server.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id)
+    done()
+  })
+  registerHealthRoutes(server, app.get(Health))
+  app.connectMicroservice({ strategy: app.get(KafkaBatchStrategy) })
+  return app
+}

@@ -1,0 +1,54 @@
+import type { SecretBox } from '@barnabas/domain'
+import { findDriver } from '@barnabas/drivers'
+import type { DestinationRow } from '@barnabas/storage'
+
+/** A destination as the API shows it: the contract's shape, secrets masked, and why it is disabled. */
+export interface DestinationJson {
+  readonly id: string
+  readonly type: string
+  readonly topics: '*' | readonly string[]
+  readonly filter: unknown
+  readonly config: Readonly<Record<string, string>>
+  readonly credentials: Readonly<Record<string, string>>
+  readonly delivery_metadata: Readonly<Record<string, string>> | null
+  readonly metadata: Readonly<Record<string, string>> | null
+  readonly disabled_at: string | null
+  readonly disabled_reason: string | null
+  readonly created_at: string
+  readonly updated_at: string
+  readonly target: string
+  readonly target_url: string | null
+}
+
+export function destinationJson(row: DestinationRow, secrets: SecretBox): DestinationJson {
+  const { entry } = row
+  const driver = findDriver(entry.type)
+  const { target, targetUrl } = driver?.target(entry.config) ?? { target: '', targetUrl: null }
+  const isForAll = entry.topics.length === 1 && entry.topics[0] === '*'
+  const hasMetadata = Object.keys(entry.deliveryMetadata).length > 0
+  return {
+    id: entry.id,
+    type: entry.type,
+    topics: isForAll ? '*' : entry.topics,
+    filter: entry.filter,
+    config: entry.config,
+    credentials: driver?.maskCredentials(openCredentials(row, secrets)) ?? {},
+    delivery_metadata: hasMetadata ? entry.deliveryMetadata : null,
+    metadata: row.metadata,
+    disabled_at: entry.disabledAt,
+    disabled_reason: entry.disabledReason,
+    created_at: row.createdAt,
+    updated_at: row.updatedAt,
+    target,
+    target_url: targetUrl,
+  }
+}
+
+/** A destination whose key is missing from SECRET_KEYS must still be readable, and can be given new credentials. */
+function openCredentials({ entry }: DestinationRow, secrets: SecretBox): Record<string, string> {
+  try {
+    return JSON.parse(secrets.open(entry.sealedCredentials, entry.uid)) as Record<string, string>
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,195 @@
+import {
+  newDestinationId,
+  newDestinationUid,
+  type DestinationUid,
+  type Problem,
+  type SecretBox,
+} from '@barnabas/domain'
+import { findDriver, MASK, type Driver, type RawSettings, type ValidSettings } from '@barnabas/drivers'
+import {
+  createDestination,
+  deleteDestination,
+  findDestination,
+  listDestinations,
+  updateDestination,
+  type DestinationChange,
+  type DestinationQuery,
+  type DestinationRow,
+  type Storage,
+} from '@barnabas/storage'
+import type { Logger } from '@barnabas/telemetry'
+import type { Propagation } from '../catalog/propagation.js'
+import { ApiError, notFound, validationFailed } from '../http/api-error.js'
+import type { Propagated } from '../tenants/tenants.service.js'
+import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
+import { destinationJson, type DestinationJson } from './destination-json.js'
+
+export interface DestinationTools {
+  readonly secrets: SecretBox
+  readonly log: Logger
+  /** Topics that may be published to; empty = any. */
+  readonly topics: readonly string[]
+}
+
+/** Rules and transactions of destinations. Credentials are sealed before they leave this class. */
+export class DestinationsService {
+  constructor(
+    private readonly storage: Storage,
+    private readonly propagation: Propagation,
+    private readonly tools: DestinationTools,
+  ) {}
+
+  /** A secret that was generated is in this one answer; every other answer masks it. */
+  async create(tenantId: string, body: unknown): Promise<Propagated<DestinationJson>> {
+    const input = readCreate(body, this.tools.topics)
+    const driver = driverOf(input.type)
+    const { credentials, generated } = driver.completeCredentials(input.credentials)
+    const settings = validated(driver, { config: input.config, credentials })
+    const uid = newDestinationUid()
+    const created = await this.storage.transaction((tx) =>
+      createDestination(tx, {
+        ...input,
+        uid,
+        tenantId,
+        id: input.id ?? newDestinationId(),
+        filter: null,
+        config: settings.config,
+        sealedCredentials: this.seal(uid, settings.credentials),
+      }),
+    )
+    if (!created.ok) {
+      if (created.failure === 'tenant-not-found') throw notFound('tenant')
+      throw new ApiError(
+        409,
+        'conflict',
+        `the tenant has a destination with the id "${input.id ?? ''}" already`,
+      )
+    }
+    const row = created.value
+    this.tools.log.info(this.fields(row), 'destination.created')
+    const shown = generated.map((name) => [name, settings.credentials[name] ?? ''] as const)
+    const json = this.json(row)
+    const value = { ...json, credentials: { ...json.credentials, ...Object.fromEntries(shown) } }
+    return { value, isPropagated: await this.propagation.until([row.entry]) }
+  }
+
+  async get(tenantId: string, id: string): Promise<DestinationJson> {
+    const row = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
+    if (!row) throw notFound('destination')
+    return this.json(row)
+  }
+
+  async list(tenantId: string, query: DestinationQuery): Promise<DestinationJson[]> {
+    const rows = await this.storage.transaction((tx) => listDestinations(tx, tenantId, query))
+    if (!rows) throw notFound('tenant')
+    return rows.map((row) => this.json(row))
+  }
+
+  async patch(tenantId: string, id: string, body: unknown): Promise<Propagated<DestinationJson>> {
+    const input = readPatch(body, this.tools.topics)
+    return this.change(tenantId, id, 'destination.changed', (current) => this.applyPatch(current, input))
+  }
+
+  enable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
+    return this.change(tenantId, id, 'destination.enabled', () => ({ disabledAt: null }))
+  }
+
+  disable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
+    return this.change(tenantId, id, 'destination.disabled', ({ entry }) =>
+      disabling(entry.disabledAt, new Date().toISOString()),
+    )
+  }
+
+  async delete(tenantId: string, id: string): Promise<Propagated<null>> {
+    const changed = await this.storage.transaction((tx) => deleteDestination(tx, tenantId, id))
+    if (!changed) throw notFound('destination')
+    this.tools.log.info(
+      { tenant_id: tenantId, destination_id: id, destination_uid: changed.uid },
+      'destination.deleted',
+    )
+    return { value: null, isPropagated: await this.propagation.until([changed]) }
+  }
+
+  private async change(
+    tenantId: string,
+    id: string,
+    step: string,
+    change: (current: DestinationRow) => DestinationChange,
+  ): Promise<Propagated<DestinationJson>> {
+    const row = await this.storage.transaction((tx) => updateDestination(tx, tenantId, id, change))
+    if (!row) throw notFound('destination')
+    this.tools.log.info(this.fields(row), step)
+    return { value: this.json(row), isPropagated: await this.propagation.until([row.entry]) }
+  }
+
+  private applyPatch(current: DestinationRow, input: PatchInput): DestinationChange {
+    const { entry } = current
+    if (input.type !== undefined && input.type !== entry.type) {
+      throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
+    }
+    const { topics, metadata, deliveryMetadata, disabledAt } = input
+    return {
+      ...(topics ? { topics } : {}),
+      ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
+      ...(deliveryMetadata === undefined
+        ? {}
+        : { deliveryMetadata: merge(entry.deliveryMetadata, deliveryMetadata) ?? {} }),
+      ...(disabledAt === undefined
+        ? {}
+        : disabledAt === null
+          ? { disabledAt }
+          : disabling(entry.disabledAt, disabledAt)),
+      ...this.patchSettings(current, input),
+    }
+  }
+
+  /** Config and credentials are merged with what is there and then checked as a whole. */
+  private patchSettings({ entry }: DestinationRow, input: PatchInput): DestinationChange {
+    if (!input.config && !input.credentials) return {}
+    const driver = driverOf(entry.type)
+    const known = JSON.parse(this.tools.secrets.open(entry.sealedCredentials, entry.uid)) as Record<
+      string,
+      string
+    >
+    // A client that sends back what it was shown means: unchanged.
+    const meant = Object.entries(input.credentials ?? {}).filter(([, value]) => value !== MASK)
+    const settings = validated(driver, {
+      config: { ...entry.config, ...input.config },
+      credentials: { ...known, ...Object.fromEntries(meant) },
+    })
+    return { config: settings.config, sealedCredentials: this.seal(entry.uid, settings.credentials) }
+  }
+
+  private seal(uid: DestinationUid, credentials: Readonly<Record<string, string>>): string {
+    return this.tools.secrets.seal(JSON.stringify(credentials), uid)
+  }
+
+  private json(row: DestinationRow): DestinationJson {
+    return destinationJson(row, this.tools.secrets)
+  }
+
+  private fields({ entry }: DestinationRow): object {
+    return {
+      tenant_id: entry.tenantId,
+      destination_id: entry.id,
+      destination_uid: entry.uid,
+      version: entry.version,
+    }
+  }
+}
+
+/** A destination that is disabled already keeps its first date and reason. */
+const disabling = (disabledAt: string | null, atIso: string): DestinationChange =>
+  disabledAt === null ? { disabledAt: atIso, disabledReason: 'requested' } : {}
+
+function driverOf(type: string): Driver {
+  const driver = findDriver(type)
+  if (!driver) throw validationFailed([{ path: 'type', message: 'is not one of GET /destination-types' }])
+  return driver
+}
+
+function validated(driver: Driver, settings: RawSettings): ValidSettings {
+  const valid = driver.validate(settings)
+  if (!valid.ok) throw validationFailed(valid.failure as readonly Problem[])
+  return valid.value
+}

@@ -1,0 +1,100 @@
+import type { DynamicModule } from '@nestjs/common'
+import { APP_FILTER, APP_GUARD } from '@nestjs/core'
+import { kafkaConnection } from '@barnabas/config'
+import { SecretBox, tierOf } from '@barnabas/domain'
+import { KafkaBatchStrategy, kafkaNames, openKafka, topicPlan } from '@barnabas/kafka'
+import { openStorage, Storage } from '@barnabas/storage'
+import { Health, type Logger } from '@barnabas/telemetry'
+import { Propagation } from './catalog/propagation.js'
+import { CatalogRelay } from './catalog/relay.js'
+import { DestinationsController } from './destinations/destinations.controller.js'
+import { DestinationsService } from './destinations/destinations.service.js'
+import type { GatewaySettings } from './gateway.config.js'
+import { ApiKeyGuard } from './http/api-key.guard.js'
+import { ErrorFilter } from './http/error.filter.js'
+import { Lifecycle } from './lifecycle.js'
+import { LogController } from './log/log.controller.js'
+import { LogService } from './log/log.service.js'
+import { AcceptEvent } from './publish/accept-event.js'
+import { PublishController } from './publish/publish.controller.js'
+import { RecentEvents } from './publish/recent-events.js'
+import { ReferenceController, TOPICS } from './reference.controller.js'
+import { LOG, SignalConsumer } from './signals/signal.consumer.js'
+import { TenantsController } from './tenants/tenants.controller.js'
+import { TenantsService } from './tenants/tenants.service.js'
+
+/** The only place that knows every class of the gateway. */
+export class GatewayModule {
+  static of(settings: GatewaySettings, log: Logger): DynamicModule {
+    const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
+    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-gateway', log })
+    const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
+    const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
+    const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
+    const propagation = new Propagation(reader, () => relay.wake())
+    const secrets = new SecretBox(settings.SECRET_KEYS)
+    const topics = topicPlan(names, {
+      partitions: settings.PARTITIONS,
+      replicationFactor: settings.REPLICATION_FACTOR,
+      tiers: settings.RETRY_TIERS.map(tierOf),
+      maxEventBytes: settings.MAX_EVENT_BYTES,
+    })
+    const lifecycle = new Lifecycle({ kafka, storage, reader, relay, topics, log })
+    const strategy = kafka.createBatchStrategy({
+      groupId: names.group('gateway'),
+      subscriptions: { signals: [names.signals] },
+    })
+    const acceptEvent = new AcceptEvent(reader.catalog, kafka.createProducer(), new RecentEvents(), {
+      names,
+      partitions: settings.PARTITIONS,
+      topics: settings.TOPICS,
+      maxEventBytes: settings.MAX_EVENT_BYTES,
+      timeoutMs: settings.PUBLISH_TIMEOUT_MS,
+    })
+    const tools = { secrets, log, topics: settings.TOPICS }
+    const destinations = new DestinationsService(storage, propagation, tools)
+    return {
+      module: GatewayModule,
+      controllers: [
+        PublishController,
+        TenantsController,
+        DestinationsController,
+        LogController,
+        ReferenceController,
+        SignalConsumer,
+      ],
+      providers: [
+        { provide: AcceptEvent, useValue: acceptEvent },
+        { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
+        { provide: DestinationsService, useValue: destinations },
+        { provide: LogService, useValue: new LogService(storage, secrets) },
+        { provide: Storage, useValue: storage },
+        { provide: LOG, useValue: log },
+        { provide: TOPICS, useValue: settings.TOPICS },
+        { provide: Health, useValue: healthOf({ lifecycle, reader, storage }) },
+        { provide: KafkaBatchStrategy, useValue: strategy },
+        { provide: APP_FILTER, useValue: new ErrorFilter(log) },
+        { provide: APP_GUARD, useValue: new ApiKeyGuard(settings.API_KEY) },
+        { provide: Lifecycle, useFactory: () => lifecycle },
+      ],
+    }
+  }
+}
+
+interface Checked {
+  readonly lifecycle: Pick<Lifecycle, 'isKafkaReady'>
+  readonly reader: { readonly isReady: boolean }
+  readonly storage: Pick<Storage, 'isReachable'>
+}
+
+/** Ready does not ask for PostgreSQL: publishing goes on without it. */
+function healthOf({ lifecycle, reader, storage }: Checked): Health {
+  const health = new Health()
+  health.add({ name: 'kafka', kind: 'ready', isOk: () => lifecycle.isKafkaReady })
+  health.add({ name: 'catalog', kind: 'ready', isOk: () => reader.isReady })
+  health.add({ name: 'http-server', kind: 'worker', isOk: () => true })
+  health.add({ name: 'kafka', kind: 'worker', isOk: () => lifecycle.isKafkaReady })
+  health.add({ name: 'catalog', kind: 'worker', isOk: () => reader.isReady })
+  health.add({ name: 'postgres', kind: 'worker', isOk: () => storage.isReachable() })
+  return health
+}

@@ -1,0 +1,58 @@
+import { Body as RequestBody, Controller, Delete, Get, Inject, Param, Put, Query, Res } from '@nestjs/common'
+import type { FastifyReply } from 'fastify'
+import type { TenantRow } from '@barnabas/storage'
+import { PROPAGATED_HEADER } from '../catalog/propagation.js'
+import { parseBody } from '../http/body.js'
+import { pagination, readListQuery, valuesOf, type RawQuery } from '../http/query.js'
+import { TenantsService } from './tenants.service.js'
+
+const LIST = { defaultLimit: 20, maxLimit: 100, orderBy: 'created_at' } as const
+
+@Controller('tenants')
+export class TenantsController {
+  constructor(@Inject(TenantsService) private readonly tenants: TenantsService) {}
+
+  @Put(':tenantId')
+  async put(
+    @Param('tenantId') id: string,
+    @RequestBody() bytes: Buffer,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { value, isPropagated } = await this.tenants.put(id, parseBody(bytes).json)
+    void reply.status(value.isNew ? 201 : 200).header(PROPAGATED_HEADER, String(isPropagated))
+    return tenantJson(value.tenant)
+  }
+
+  @Get(':tenantId')
+  async get(@Param('tenantId') id: string) {
+    return tenantJson(await this.tenants.get(id))
+  }
+
+  @Get()
+  async list(@Query() query: RawQuery) {
+    const { time: _time, ...list } = readListQuery(query, LIST)
+    const ids = valuesOf(query, 'id')
+    const page = await this.tenants.list({ ...list, ...(ids ? { ids } : {}) })
+    return {
+      models: page.rows.map(tenantJson),
+      pagination: pagination(list, page, LIST.orderBy),
+      count: page.count,
+    }
+  }
+
+  @Delete(':tenantId')
+  async delete(@Param('tenantId') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    const { isPropagated } = await this.tenants.delete(id)
+    void reply.header(PROPAGATED_HEADER, String(isPropagated))
+    return { success: true }
+  }
+}
+
+const tenantJson = (tenant: TenantRow) => ({
+  id: tenant.id,
+  destinations_count: tenant.destinationsCount,
+  topics: tenant.topics,
+  metadata: tenant.metadata,
+  created_at: tenant.createdAt,
+  updated_at: tenant.updatedAt,
+})

@@ -1,0 +1,88 @@
+import type { DynamicModule } from '@nestjs/common'
+import { kafkaConnection } from '@barnabas/config'
+import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
+import { openStorage, type Storage } from '@barnabas/storage'
+import { Health, type Logger } from '@barnabas/telemetry'
+import { KeepDays } from './keep-days.js'
+import { LOG, LogConsumer, OFFSETS, type EndOffsetOf } from './log.consumer.js'
+import { OutboxSender } from './outbox-sender.js'
+import { RecordLog } from './record-log.js'
+import type { RecorderSettings } from './recorder.config.js'
+
+/** Starts what waits for the schema, and stops what the module opened, last opened first. */
+class Lifecycle {
+  private readonly stopping = new AbortController()
+
+  constructor(
+    private readonly kafka: KafkaEdge,
+    private readonly storage: Storage,
+    private readonly jobs: readonly { start(): void; stop(): void }[],
+  ) {}
+
+  onApplicationBootstrap(): void {
+    void this.storage.untilMigrated(this.stopping.signal).then(() => {
+      if (!this.stopping.signal.aborted) for (const job of this.jobs) job.start()
+    })
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopping.abort()
+    for (const job of this.jobs) job.stop()
+    await this.kafka.close()
+    await this.storage.close()
+  }
+}
+
+/** The only place that knows every class of the recorder. */
+export class RecorderModule {
+  static of(settings: RecorderSettings, log: Logger): DynamicModule {
+    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-recorder', log })
+    const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-recorder' })
+    const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
+    const strategy = kafka.createBatchStrategy({
+      groupId: names.group('recorder'),
+      subscriptions: { log: [names.routings, names.attempts] },
+    })
+    const outbox = new OutboxSender(storage, kafka.createProducer(), log, {
+      signalsTopic: names.signals,
+      partitions: settings.PARTITIONS,
+    })
+    const keepDays = new KeepDays(storage, log, settings.LOG_RETENTION_DAYS)
+    const recordLog = new RecordLog(
+      storage,
+      remembered(() => kafka.clusterId()),
+      {
+        routingsTopic: names.routings,
+        retentionDays: settings.LOG_RETENTION_DAYS,
+      },
+    )
+    const endOffset: EndOffsetOf = (kafkaTopic, partition) => kafka.endOffset(kafkaTopic, partition)
+    const health = new Health()
+    health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
+    return {
+      module: RecorderModule,
+      controllers: [LogConsumer],
+      providers: [
+        { provide: RecordLog, useValue: recordLog },
+        { provide: OutboxSender, useValue: outbox },
+        { provide: LOG, useValue: log },
+        { provide: OFFSETS, useValue: endOffset },
+        { provide: KafkaBatchStrategy, useValue: strategy },
+        { provide: Health, useValue: health },
+        { provide: Lifecycle, useFactory: () => new Lifecycle(kafka, storage, [outbox, keepDays]) },
+      ],
+    }
+  }
+}
+
+/** Remembers the first answer; a failure is forgotten, so that the next call asks again. */
+function remembered<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let answer: Promise<Value> | null = null
+  return () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = null
+      throw error
+    })
+    return answer
+  }
+}

@@ -1,0 +1,52 @@
+import type { DynamicModule } from '@nestjs/common'
+import { kafkaConnection } from '@barnabas/config'
+import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
+import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
+import { Health, type Logger } from '@barnabas/telemetry'
+import { ReleaseDue } from './release-due.js'
+import type { RetrierSettings } from './retrier.config.js'
+import { LOG, PRODUCER, WaitingConsumer } from './waiting.consumer.js'
+
+/** Stops what the module opened, last opened first. */
+class Shutdown {
+  constructor(private readonly kafka: KafkaEdge) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.kafka.close()
+  }
+}
+
+/** The only place that knows every class of the retrier. */
+export class RetrierModule {
+  static of(settings: RetrierSettings, log: Logger): DynamicModule {
+    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-retrier', log })
+    const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
+    const tiers = settings.RETRY_TIERS.map(tierOf)
+    const strategy = kafka.createBatchStrategy({
+      groupId: names.group('retrier'),
+      subscriptions: { delay: () => delayTopics(kafka, names, tiers) },
+    })
+    const releaseDue = new ReleaseDue({ names, partitions: settings.PARTITIONS, tiers }, systemClock)
+    const health = new Health()
+    health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
+    return {
+      module: RetrierModule,
+      controllers: [WaitingConsumer],
+      providers: [
+        { provide: ReleaseDue, useValue: releaseDue },
+        { provide: PRODUCER, useValue: kafka.createProducer() },
+        { provide: LOG, useValue: log },
+        { provide: KafkaBatchStrategy, useValue: strategy },
+        { provide: Health, useValue: health },
+        { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
+      ],
+    }
+  }
+}
+
+/** The configured tiers, and those that were taken out of the setting but may still hold records. */
+async function delayTopics(kafka: KafkaEdge, names: KafkaNames, tiers: readonly Tier[]): Promise<string[]> {
+  const existing = await kafka.listTopics(names.delayPrefix)
+  const ofTiers = existing.filter((name) => tierFromName(name.slice(names.delayPrefix.length)) !== null)
+  return [...new Set([...tiers.map(names.delay), ...ofTiers])]
+}

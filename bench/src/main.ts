@@ -1,0 +1,85 @@
+import { appendFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { createDestination } from './api.js'
+import type { GeneratorCommands } from './generator.js'
+import { describeMachine } from './machine.js'
+import { measureLatency, measureRawLoop, measureThroughput, untilDelivering, type Bench } from './measure.js'
+import type { ReceiverCommands } from './receiver.js'
+import { renderReport, type Report } from './report.js'
+import { startStack } from './stack.js'
+import { Worker } from './worker.js'
+
+const RESULTS_FILE = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
+const RECORD_FLAG = '--record'
+/** The two loads that the figures are stated for. */
+const IN_FLIGHT = [64, 256]
+const FIRST_DELIVERY_MS = 30_000
+/** Nothing takes longer unless something hangs; then the bench says so and stops what it started. */
+const WHOLE_RUN_MS = 4 * 60_000
+
+/** Everything to be stopped, last opened first. */
+const stops: (() => Promise<void>)[] = []
+
+async function stopAll(): Promise<void> {
+  for (let stop = stops.pop(); stop; stop = stops.pop()) {
+    await stop().catch((error: unknown) => say(`could not stop: ${String(error)}`))
+  }
+}
+
+const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`)
+
+async function run(): Promise<Report> {
+  const startedAt = new Date()
+  const stack = await startStack({ say, onStarted: (stop) => stops.push(stop) })
+  const receiver = await Worker.start<ReceiverCommands>(new URL('./receiver.js', import.meta.url))
+  stops.push(() => receiver.stop())
+  const generator = await Worker.start<GeneratorCommands>(new URL('./generator.js', import.meta.url))
+  stops.push(() => generator.stop())
+  const { url: receiverUrl } = await receiver.ask('listen', null)
+  const target = { origin: stack.origin, apiKey: stack.apiKey, tenantId: 'bench' }
+  await createDestination(target, receiverUrl)
+  const pidByName = new Map([...stack.pidByName, ['generator', generator.pid], ['receiver', receiver.pid]])
+  const bench: Bench = { target, receiverUrl, receiver, generator, pidByName }
+  await untilDelivering(bench, FIRST_DELIVERY_MS)
+  return measureAll(bench, startedAt)
+}
+
+async function measureAll(bench: Bench, startedAt: Date): Promise<Report> {
+  const throughput = []
+  for (const inFlight of IN_FLIGHT) {
+    say(`throughput with ${inFlight} publishes in flight …`)
+    throughput.push(await measureThroughput(bench, inFlight))
+  }
+  say('latency at a fixed rate …')
+  const latency = await measureLatency(bench)
+  const raw = []
+  for (const inFlight of IN_FLIGHT) {
+    say(`raw POST loop with ${inFlight} requests in flight …`)
+    raw.push({ inFlight, throughput: await measureRawLoop(bench, inFlight) })
+  }
+  return { startedAt, machine: describeMachine(), throughput, latency, raw }
+}
+
+async function main(): Promise<number> {
+  try {
+    const text = renderReport(await run())
+    process.stdout.write(`\n${text}\n`)
+    if (process.argv.includes(RECORD_FLAG)) await appendFile(RESULTS_FILE, `\n${text}\n`)
+    return 0
+  } catch (error) {
+    say(`bench: ${error instanceof Error ? error.message : String(error)}`)
+    return 1
+  } finally {
+    await stopAll()
+  }
+}
+
+function stopAndExit(reason: string): void {
+  say(`bench: ${reason}, stopping`)
+  void stopAll().then(() => process.exit(1))
+}
+
+process.once('SIGINT', () => stopAndExit('interrupted'))
+process.once('SIGTERM', () => stopAndExit('terminated'))
+setTimeout(() => stopAndExit(`not finished after ${WHOLE_RUN_MS / 60_000} minutes`), WHOLE_RUN_MS).unref()
+process.exit(await main())

@@ -1,0 +1,31 @@
+import { describe, expect, it } from '@jest/globals'
+import { latencyOf, percentile, throughputOf } from './statistics.js'
+
+describe('percentile', () => {
+  it('is the smallest value that the share of all values does not exceed', () => {
+    const hundred = Float64Array.from({ length: 100 }, (_, index) => index + 1)
+    expect([0.5, 0.99, 0.999].map((share) => percentile(hundred, share))).toEqual([50, 99, 100])
+  })
+
+  it('is no number when nothing was measured', () => {
+    expect(percentile(new Float64Array(), 0.5)).toBeNaN()
+  })
+})
+
+describe('throughputOf', () => {
+  it('counts from the first arrival after the warm-up to the last arrival', () => {
+    const everyTenMs = Float64Array.from({ length: 301 }, (_, index) => 1_000 + index * 10)
+    expect(throughputOf(everyTenMs, 1_000)).toEqual({ events: 201, seconds: 2, perSecond: 100 })
+  })
+
+  it('leaves out what never arrived, and knows no rate without arrivals', () => {
+    expect(throughputOf(Float64Array.of(0, 0), 0)).toEqual({ events: 0, seconds: 0, perSecond: 0 })
+  })
+})
+
+describe('latencyOf', () => {
+  it('takes only events from the given number on that have both moments', () => {
+    const latency = latencyOf(Float64Array.of(1, 10, 20, 30), Float64Array.of(500, 12, 0, 31), 1)
+    expect(latency).toMatchObject({ samples: 2, p50Ms: 1, maxMs: 2 })
+  })
+})

@@ -1,0 +1,49 @@
+/** Value below which `share` (0…1) of the sorted values lie; NaN when there are none. */
+export function percentile(sorted: Float64Array, share: number): number {
+  const index = Math.min(Math.ceil(share * sorted.length), sorted.length) - 1
+  return sorted[Math.max(index, 0)] ?? Number.NaN
+}
+
+export interface Throughput {
+  readonly events: number
+  readonly seconds: number
+  readonly perSecond: number
+}
+
+/**
+ * Rate at the receiver, from the first arrival after the warm-up to the very last one: what is still on its way
+ * when publishing ends counts with the time that it takes. Zeros are events that never arrived.
+ */
+export function throughputOf(arrivedAtMs: Float64Array, warmUpMs: number): Throughput {
+  const arrivals = arrivedAtMs.filter((atMs) => atMs > 0).sort()
+  const warmMs = (arrivals[0] ?? 0) + warmUpMs
+  const counted = arrivals.filter((atMs) => atMs >= warmMs)
+  const seconds = ((counted.at(-1) ?? 0) - (counted[0] ?? 0)) / 1_000
+  // The first one opens the interval, so that n arrivals span n - 1 gaps.
+  return { events: counted.length, seconds, perSecond: seconds > 0 ? (counted.length - 1) / seconds : 0 }
+}
+
+export interface Latency {
+  readonly samples: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+  readonly maxMs: number
+}
+
+/** Milliseconds from `fromMs` to `toMs` of each event number from `first` on that has both. */
+export function latencyOf(fromMs: Float64Array, toMs: Float64Array, first: number): Latency {
+  const waits: number[] = []
+  for (let number = first; number < fromMs.length; number++) {
+    const [from, to] = [fromMs[number] ?? 0, toMs[number] ?? 0]
+    if (from > 0 && to > 0) waits.push(to - from)
+  }
+  const sorted = Float64Array.from(waits).sort()
+  return {
+    samples: sorted.length,
+    p50Ms: percentile(sorted, 0.5),
+    p99Ms: percentile(sorted, 0.99),
+    p999Ms: percentile(sorted, 0.999),
+    maxMs: sorted.at(-1) ?? Number.NaN,
+  }
+}

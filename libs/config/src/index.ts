@@ -1,0 +1,3 @@
+export * from './fields.js'
+export * from './settings.js'
+export * from './shared-settings.js'

@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs'
+import {
+  durations,
+  flag,
+  hostPorts,
+  integer,
+  keyRing,
+  list,
+  oneOf,
+  optional,
+  port,
+  secret,
+  text,
+  url,
+} from './fields.js'
+import type { SettingsOf } from './settings.js'
+
+/** Kafka, as every app needs it. */
+export const kafkaSettings = {
+  KAFKA_BROKERS: hostPorts({ about: 'Addresses of Kafka brokers to begin with.' }),
+  KAFKA_SSL: flag({ default: false, about: 'Whether to speak TLS to Kafka.' }),
+  KAFKA_SSL_CA_FILE: optional(
+    text({ about: 'PEM file of the authority that signed the brokers certificates.' }),
+  ),
+  KAFKA_SASL_MECHANISM: optional(
+    oneOf(['plain', 'scram-sha-256', 'scram-sha-512'], {
+      about: 'How to log in to Kafka; empty = no login.',
+    }),
+  ),
+  KAFKA_SASL_USERNAME: optional(text({ about: 'User name for the login to Kafka.' })),
+  KAFKA_SASL_PASSWORD: optional(secret({ about: 'Password for the login to Kafka.' })),
+  KAFKA_TOPIC_PREFIX: text({
+    default: 'barnabas.',
+    about: 'What the names of all our Kafka topics begin with.',
+  }),
+  PARTITIONS: integer({
+    min: 1,
+    max: 1_000,
+    default: 8,
+    about: 'Partitions of each Kafka topic but the catalog. Not changeable later.',
+  }),
+  REPLICATION_FACTOR: integer({
+    min: 1,
+    max: 9,
+    default: 1,
+    about: 'Copies of each Kafka topic; 3 in production.',
+  }),
+} as const
+
+export const databaseSettings = {
+  DATABASE_URL: url(['postgres:', 'postgresql:'], {
+    about: 'The PostgreSQL database of the control plane and log.',
+  }),
+} as const
+
+export const eventSettings = {
+  TOPICS: list({ default: [], about: 'Topics that may be published to; empty = any.' }),
+  MAX_EVENT_BYTES: integer({
+    min: 1_024,
+    max: 8 * 1024 * 1024,
+    default: 256 * 1024,
+    about: 'Largest payload of an event, in bytes; larger ones are answered with 413.',
+  }),
+} as const
+
+export const retrySettings = {
+  RETRY_SCHEDULE: durations({
+    default: '5s,1m,5m,30m,2h,6h,12h,12h',
+    minCount: 0,
+    about: 'Waiting times after failed attempt 1, 2, …; after the last one a delivery becomes a dead letter.',
+  }),
+  RETRY_TIERS: durations({
+    default: '5s,30s,1m,5m,30m,2h,6h,12h',
+    minCount: 1,
+    about: 'Delays that have a Kafka topic of their own; longer waits pass through several.',
+  }),
+} as const
+
+export const secretSettings = {
+  SECRET_KEYS: keyRing({
+    about: 'Keys that seal the credentials of destinations; the first seals, all open.',
+  }),
+} as const
+
+/** What every app has besides. */
+export const processSettings = {
+  LISTEN_HOST: text({
+    default: '127.0.0.1',
+    about: 'Address that the API and the health endpoints listen on.',
+  }),
+  LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error'], {
+    default: 'info',
+    about: 'Least level that is logged.',
+  }),
+  LOG_PRETTY: flag({ default: false, about: 'Log lines for people instead of JSON.' }),
+  BARNABAS_SUPERVISED: flag({ default: false, about: 'End when standard input ends: set by npm start.' }),
+} as const
+
+export const workerSettings = {
+  ...processSettings,
+  HEALTH_PORT: port({ default: 0, about: 'Port of /livez and /readyz; 0 = a free one.' }),
+} as const
+
+export type KafkaSettings = SettingsOf<typeof kafkaSettings>
+
+/** Settings that only make sense together. */
+export function checkKafkaLogin(settings: KafkaSettings): string | null {
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: user,
+    KAFKA_SASL_PASSWORD: password,
+  } = settings
+  if (mechanism === null ? user === null && password === null : user !== null && password !== null)
+    return null
+  return 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together, or none of them.'
+}
+
+/** The connection options that the settings stand for. Throws when KAFKA_SSL_CA_FILE cannot be read. */
+export function kafkaConnection(settings: KafkaSettings) {
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  } = settings
+  return {
+    brokers: settings.KAFKA_BROKERS,
+    ssl: tls(settings),
+    sasl:
+      mechanism === null || username === null || password === null
+        ? undefined
+        : { mechanism, username, password },
+  }
+}
+
+function tls(settings: KafkaSettings): true | { readonly ca: string } | undefined {
+  if (!settings.KAFKA_SSL) return undefined
+  const file = settings.KAFKA_SSL_CA_FILE
+  if (file === null) return true
+  try {
+    return { ca: readFileSync(file, 'utf8') }
+  } catch {
+    throw new Error(`KAFKA_SSL_CA_FILE names "${file}", which cannot be read: give the path of a PEM file.`)
+  }
+}

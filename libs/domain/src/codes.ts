@@ -1,0 +1,43 @@
+/**
+ * Every reason that an outcome, an end without a send, or an API error can carry: stable lower_snake words.
+ * HTTP answers are `http_<status>`. `docs/errors.md` explains each; a test compares the two lists.
+ */
+export const CODES = {
+  // outcomes of an attempt
+  timeout: 'The target did not answer within the time limit.',
+  aborted: 'The attempt was given up because this process was stopping.',
+  connection_refused: 'Nothing listens at the target address.',
+  connection_reset: 'The target closed the connection before it answered.',
+  connection_failed: 'No connection to the target could be made.',
+  dns_failed: "The target's name could not be resolved.",
+  tls_failed: 'The TLS connection to the target was not trusted or failed.',
+  protocol_error: 'The target answered with something that is not valid in its protocol.',
+  invalid_settings: "The destination's settings cannot be used; correct them and redeliver.",
+  // ends without a send
+  destination_deleted: 'The destination was deleted.',
+  tenant_deleted: 'The tenant was deleted.',
+  destination_disabled: 'The destination was disabled when the turn of the delivery came.',
+  unknown_destination_type: 'No driver is installed for the type of the destination.',
+  driver_failed: 'The driver failed with an error of its own; the log of the dispatcher has it.',
+  record_too_large: 'The record is larger than Kafka takes.',
+  // why a record from outside was rejected
+  unreadable_record: 'The record is none of the forms that may be written to the ingest topic.',
+  event_too_large: 'The event is larger than MAX_EVENT_BYTES.',
+  // API errors
+  validation_failed: 'The request does not have the expected form; `data` names each field.',
+  invalid_json: 'The body is not valid JSON.',
+  unauthorized: 'The API key is missing or wrong.',
+  not_found: 'There is no such thing.',
+  conflict: 'A thing with this id already exists.',
+  unavailable: 'A service that is needed to answer cannot be reached; try again after Retry-After.',
+  internal_error: 'We failed; the log has the details under the request id.',
+} as const
+
+export type KnownCode = keyof typeof CODES
+export type HttpCode = `http_${number}`
+export type Code = KnownCode | HttpCode
+
+export const httpCode = (status: number): HttpCode => `http_${status}`
+
+/** As attempts show it on the wire: `"200"` for `http_200`, other codes as they are. */
+export const wireCode = (code: Code): string => (code.startsWith('http_') ? code.slice('http_'.length) : code)

@@ -1,0 +1,29 @@
+import type { EventMeta } from './event.js'
+import type { DestinationUid, TenantUid } from './ids.js'
+
+/** A destination that an event was routed to. */
+export interface MatchedDestination {
+  readonly uid: DestinationUid
+  readonly id: string
+}
+
+/** What the router did with one event; the event log takes the event itself from here. */
+export interface Routing {
+  readonly event: EventMeta
+  /** Null when no such tenant was known: the event is logged and reaches nobody. */
+  readonly tenantUid: TenantUid | null
+  readonly acceptedAtMs: number
+  readonly matched: readonly MatchedDestination[]
+  readonly payload: Buffer
+}
+
+/** A fact about a destination that the control plane acts on. */
+export interface Signal {
+  readonly kind: 'gone'
+  readonly tenantUid: TenantUid
+  readonly destinationUid: DestinationUid
+  /** Enabling epoch of the attempt that raised it; ignored when the destination was enabled again since. */
+  readonly enableEpoch: number
+  readonly detail: string
+  readonly raisedAtMs: number
+}

@@ -1,0 +1,187 @@
+import { failed, ok, type EventMeta, type Outcome, type Problem, type Result } from '@barnabas/domain'
+import type { AnyField, Fields, ValuesOf } from './fields.js'
+
+/** What goes out: the event with the destination's own metadata merged in, its payload untouched. */
+export interface OutgoingEvent {
+  readonly meta: EventMeta
+  readonly payload: Buffer
+}
+
+/** Which attempt of which delivery this is. */
+export interface AttemptInfo {
+  /** From 1. */
+  readonly number: number
+  readonly deliveryId: string
+}
+
+/**
+ * An open connection to one destination's target.
+ *
+ * - `send` resolves to an outcome for everything the target can do to us. It throws only for our own bugs. It may
+ *   be called in parallel; batching, where the protocol has it, happens inside and still resolves per event. It
+ *   stops when `signal` aborts: with the code `timeout` when the reason is `'timeout'`, else `aborted`. The time
+ *   limit is the caller's.
+ * - `delivered` means that the target accepted responsibility.
+ * - `close` waits for sends in flight and is safe to call twice. Connections belong to the sender, never to `send`.
+ * - Classification uses status, error `code` and protocol reply codes, never the text of a message.
+ * - What the system sets (event id, attempt, timestamp, signature) cannot be overridden by an event's metadata.
+ */
+export interface Sender {
+  send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome>
+  close(): Promise<void>
+}
+
+/** Settings as they come from outside: nothing is known of them. */
+export interface RawSettings {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly credentials: Readonly<Record<string, unknown>>
+}
+
+export interface Settings<Config extends Fields = Fields, Credentials extends Fields = Fields> {
+  readonly config: ValuesOf<Config>
+  readonly credentials: ValuesOf<Credentials>
+}
+
+/** How people see where a destination points to. */
+export interface Target {
+  readonly target: string
+  readonly targetUrl: string | null
+}
+
+/** Everything that differs between destination types; the rest is derived from it. */
+export interface DriverDeclaration<Config extends Fields, Credentials extends Fields> {
+  readonly type: string
+  readonly label: string
+  readonly description: string
+  /** Markdown for the tenant: how to set the target up. */
+  readonly instructions: string
+  /** SVG text, to be served as an image file. */
+  readonly icon: string
+  readonly config: Config
+  readonly credentials: Credentials
+  readonly target: (config: ValuesOf<Config>) => Target
+  /** Credentials that are made when the tenant gave none: field → value. */
+  readonly generate: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, string>>
+  readonly open: (settings: Settings<Config, Credentials>) => Sender
+}
+
+/** A field as the public catalogue shows it (the reference contract's DestinationSchemaField). */
+export type CatalogueField = Omit<AnyField, 'check' | 'presence'> & { readonly key: string }
+
+export interface Catalogue {
+  readonly type: string
+  readonly label: string
+  readonly description: string
+  readonly icon: string
+  readonly instructions: string
+  readonly config_fields: readonly CatalogueField[]
+  readonly credential_fields: readonly CatalogueField[]
+}
+
+/** A destination type, ready for use. `Valid` settings only come from `validate`. */
+export interface Driver {
+  readonly type: string
+  readonly catalogue: Catalogue
+  /** All mistakes at once, each with its path (`config.url`). Unknown fields are mistakes; defaults are filled in. */
+  validate(settings: RawSettings): Result<ValidSettings>
+  /** Adds what is generated when it is not given; `generated` names those fields. */
+  completeCredentials(given: Readonly<Record<string, unknown>>): {
+    readonly credentials: Readonly<Record<string, unknown>>
+    readonly generated: readonly string[]
+  }
+  /** The credentials as they may be shown: of sensitive ones only that they are set. */
+  maskCredentials(credentials: Readonly<Record<string, string>>): Record<string, string>
+  target(config: Readonly<Record<string, string>>): Target
+  open(settings: ValidSettings): Sender
+}
+
+export interface ValidSettings {
+  readonly config: Readonly<Record<string, string>>
+  readonly credentials: Readonly<Record<string, string>>
+}
+
+/** Shown in place of a secret. Says that one is set, and nothing about it. */
+export const MASK = '********'
+
+/** Derives a driver from its declaration. */
+export function defineDriver<Config extends Fields, Credentials extends Fields>(
+  declaration: DriverDeclaration<Config, Credentials>,
+): Driver {
+  const { type, label, description, icon, instructions } = declaration
+  return {
+    type,
+    catalogue: {
+      type,
+      label,
+      description,
+      icon,
+      instructions,
+      config_fields: catalogueFields(declaration.config),
+      credential_fields: catalogueFields(declaration.credentials),
+    },
+    validate: (settings) => validate(declaration, settings),
+    completeCredentials: (given) => {
+      const made = declaration.generate(given)
+      return { credentials: { ...given, ...made }, generated: Object.keys(made) }
+    },
+    maskCredentials: (credentials) => mask(declaration.credentials, credentials),
+    // The two casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
+    target: (config) => declaration.target(config as ValuesOf<Config>),
+    open: (settings) => declaration.open(settings as Settings<Config, Credentials>),
+  }
+}
+
+function catalogueFields(fields: Fields): CatalogueField[] {
+  return Object.entries(fields).map(([key, { check: _check, presence: _presence, ...shown }]) => ({
+    key,
+    ...shown,
+  }))
+}
+
+function validate<Config extends Fields, Credentials extends Fields>(
+  declaration: DriverDeclaration<Config, Credentials>,
+  settings: RawSettings,
+): Result<ValidSettings> {
+  const problems: Problem[] = []
+  const config = readFields('config', declaration.config, settings.config, problems)
+  const credentials = readFields('credentials', declaration.credentials, settings.credentials, problems)
+  return problems.length > 0 ? failed(problems) : ok({ config, credentials })
+}
+
+function readFields(
+  half: string,
+  fields: Fields,
+  given: Readonly<Record<string, unknown>>,
+  problems: Problem[],
+): Record<string, string> {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(fields, name))
+      problems.push({ path: `${half}.${name}`, message: 'is not a known field' })
+  }
+  const values: Record<string, string> = {}
+  for (const [name, field] of Object.entries(fields)) {
+    const read = readField(field, given[name])
+    if (!read.ok) problems.push({ path: `${half}.${name}`, message: read.failure })
+    else if (read.value !== undefined) values[name] = read.value
+  }
+  return values
+}
+
+function readField(field: AnyField, given: unknown): Result<string | undefined, string> {
+  if (given === undefined || given === null || given === '') {
+    if (field.default !== undefined) return ok(field.default)
+    return field.presence === 'present' ? failed('is required') : ok(undefined)
+  }
+  if (typeof given !== 'string') return failed('must be a string')
+  const message = field.check(given)
+  return message === null ? ok(given) : failed(message)
+}
+
+function mask(fields: Fields, credentials: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(credentials).map(([name, value]) => [
+      name,
+      fields[name]?.sensitive === false ? value : MASK,
+    ]),
+  )
+}

@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto'
+import { SECOND, toError } from '@barnabas/domain'
+import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from 'kafkajs'
+import { BatchingProducer } from './batching-producer.js'
+import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
+import { CatalogReader } from './catalog-reader.js'
+import { HandoffConsumer } from './handoff-consumer.js'
+import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
+import { fixIdleTimer } from './kafkajs-fixes.js'
+import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
+import { TopicAdmin } from './topic-admin.js'
+import type { TopicPlan } from './topics.js'
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[]
+  /** Names this process in the broker's logs and quotas. */
+  readonly clientId: string
+  readonly ssl?: true | { readonly ca: string } | undefined
+  readonly sasl?:
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+        readonly username: string
+        readonly password: string
+      }
+    | undefined
+  readonly log?: KafkaLog | undefined
+}
+
+/** kafkajs's default of 1 s fails on a busy machine; a broker that needs longer than 3 s is as good as away. */
+const CONNECTION_TIMEOUT_MS = 3 * SECOND
+/** A broker that has not acknowledged by then will not; the record is sent again. */
+const REQUEST_TIMEOUT_MS = 15 * SECOND
+/** Producer retries: 100 ms doubling five times is about 6 s; then the caller decides (503, or again). */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 3 * SECOND, retries: 5 } as const
+const ACKS_ALL = -1
+
+/** The one door to Kafka: everything that an app uses of it is made here. */
+export class KafkaEdge {
+  private readonly kafka: Kafka
+  private readonly log: KafkaLog
+  private readonly topics: TopicAdmin
+  private readonly admins = new Map<string, Promise<Admin>>()
+  private readonly closers: (() => Promise<void>)[] = []
+  private isClosed = false
+
+  constructor(options: KafkaOptions) {
+    fixIdleTimer()
+    this.log = options.log ?? silentLog
+    this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
+    this.topics = new TopicAdmin({
+      admin: () => this.admin('topics'),
+      log: this.log,
+      isClosed: () => this.isClosed,
+    })
+  }
+
+  /** Connects when first used, and again by itself. */
+  createProducer(): LogProducer {
+    const producer = this.kafka.producer({
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: RETRY,
+    })
+    const connected = new LazyConnection(() => producer.connect())
+    const batching = new BatchingProducer({
+      sendBatch: async (records) => {
+        await connected.ready()
+        return sendBatch(producer, records)
+      },
+      isTooLarge: (error) => 'type' in toError(error) && kafkaErrorType(error) === 'MESSAGE_TOO_LARGE',
+      close: () => producer.disconnect(),
+    })
+    this.closers.push(() => batching.close())
+    return batching
+  }
+
+  createCatalogReader(options: { kafkaTopic: string; app: string }): CatalogReader {
+    const { kafkaTopic, app } = options
+    const reader = new CatalogReader({
+      // Everyone reads all of it: a group of one, which nobody will meet again.
+      openConsumer: (handler) =>
+        new HandoffConsumer({
+          kafka: this.kafka,
+          groupId: `${kafkaTopic}.${app}.${randomUUID()}`,
+          log: this.log,
+          subscriptions: async () => {
+            await this.waitForTopics([kafkaTopic])
+            return new Map([[kafkaTopic, handler]])
+          },
+        }),
+      // A connection of its own: behind the long poll of a fetch it would wait up to 250 ms.
+      endOffset: () => this.endOffset(kafkaTopic, 0),
+      log: this.log,
+    })
+    this.closers.push(() => reader.stop())
+    return reader
+  }
+
+  createBatchStrategy(options: { groupId: string; subscriptions: Subscriptions }): KafkaBatchStrategy {
+    return new KafkaBatchStrategy({
+      kafka: this.kafka,
+      log: this.log,
+      untilTopicsExist: (kafkaTopics) => this.waitForTopics(kafkaTopics),
+      ...options,
+    })
+  }
+
+  /**
+   * Creates missing Kafka topics. Throws `TopicConflictError` when an existing one contradicts the plan; tries
+   * again while Kafka is away, until `close`.
+   */
+  ensureTopics(plan: readonly TopicPlan[]): Promise<void> {
+    return this.topics.ensure(plan)
+  }
+
+  /** Waits until every one of the Kafka topics exists and has leaders; tries again while Kafka is away. */
+  waitForTopics(kafkaTopics: readonly string[]): Promise<void> {
+    return this.topics.waitFor(kafkaTopics)
+  }
+
+  /** The names of all Kafka topics that begin so. Rejects when no broker answers. */
+  async listTopics(prefix: string): Promise<string[]> {
+    const admin = await this.admin('topics')
+    return (await admin.listTopics()).filter((name) => name.startsWith(prefix))
+  }
+
+  async clusterId(): Promise<string> {
+    const admin = await this.admin('topics')
+    return (await admin.describeCluster()).clusterId
+  }
+
+  /** The offset that the next record will get. Rejects when no broker answers. */
+  async endOffset(kafkaTopic: string, partition: number): Promise<number> {
+    const admin = await this.admin('offsets')
+    const offsets = await admin.fetchTopicOffsets(kafkaTopic)
+    const found = offsets.find((candidate) => candidate.partition === partition)
+    if (!found) throw new Error(`Kafka topic ${kafkaTopic} has no partition ${partition}`)
+    return Number(found.high)
+  }
+
+  /** Closes what was made here, last opened first. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    for (const close of this.closers.reverse()) await close().catch(() => undefined)
+    for (const admin of this.admins.values()) {
+      await admin.then((connected) => connected.disconnect()).catch(() => undefined)
+    }
+  }
+
+  private admin(purpose: string): Promise<Admin> {
+    const existing = this.admins.get(purpose)
+    if (existing) return existing
+    const admin = this.kafka.admin({ retry: { initialRetryTime: 100, retries: 2 } })
+    const connecting = admin.connect().then(
+      () => admin,
+      (error: unknown) => {
+        this.admins.delete(purpose)
+        throw toError(error)
+      },
+    )
+    this.admins.set(purpose, connecting)
+    return connecting
+  }
+}
+
+export const openKafka = (options: KafkaOptions): KafkaEdge => new KafkaEdge(options)
+
+/** Connects once, when first asked; a failure is forgotten, so that the next call tries again. */
+class LazyConnection {
+  private connecting: Promise<void> | null = null
+
+  constructor(private readonly connect: () => Promise<void>) {}
+
+  ready(): Promise<void> {
+    this.connecting ??= this.connect().catch((error: unknown) => {
+      this.connecting = null
+      throw toError(error)
+    })
+    return this.connecting
+  }
+}
+
+/** One produce request. kafkajs answers with the first offset of each partition's batch. */
+async function sendBatch(producer: Producer, records: readonly OutRecord[]): Promise<RecordPosition[]> {
+  const messagesByTopic = new Map<string, OutRecord[]>()
+  for (const record of records) {
+    const same = messagesByTopic.get(record.kafkaTopic)
+    if (same) same.push(record)
+    else messagesByTopic.set(record.kafkaTopic, [record])
+  }
+  const answers = await producer.sendBatch({
+    acks: ACKS_ALL,
+    topicMessages: [...messagesByTopic].map(([topic, messages]) => ({
+      topic,
+      messages: messages.map(({ key, value, headers, partition }) => ({ key, value, headers, partition })),
+    })),
+  })
+  const nextOffsets = new Map<string, number>()
+  for (const { topicName, partition, baseOffset } of answers) {
+    nextOffsets.set(`${topicName}/${partition}`, Number(baseOffset ?? -1))
+  }
+  return records.map(({ kafkaTopic, partition }) => {
+    const key = `${kafkaTopic}/${partition}`
+    const offset = nextOffsets.get(key) ?? -1
+    nextOffsets.set(key, offset + 1)
+    return { offset }
+  })
+}
+
+function kafkaErrorType(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : undefined
+}
+
+function clientConfig(options: KafkaOptions, log: KafkaLog): KafkaConfig {
+  const { brokers, clientId, ssl, sasl } = options
+  return {
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: RETRY,
+    logCreator: kafkajsLogCreator(log),
+    ...(ssl === undefined ? {} : { ssl: ssl === true ? true : { ca: [ssl.ca] } }),
+    ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+  }
+}
+
+function saslOptions(sasl: NonNullable<KafkaOptions['sasl']>): NonNullable<KafkaConfig['sasl']> {
+  const { username, password } = sasl
+  switch (sasl.mechanism) {
+    case 'plain':
+      return { mechanism: 'plain', username, password }
+    case 'scram-sha-256':
+      return { mechanism: 'scram-sha-256', username, password }
+    case 'scram-sha-512':
+      return { mechanism: 'scram-sha-512', username, password }
+  }
+}

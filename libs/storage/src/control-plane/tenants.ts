@@ -1,0 +1,145 @@
+import type { EntityManager } from 'typeorm'
+import { newTenantUid, type TenantUid } from '@barnabas/domain'
+import { TenantEntity } from '../entities.js'
+import { readCursor, writeCursor, type Page } from '../cursor.js'
+import { nextVersion } from './version.js'
+
+export interface TenantRow {
+  readonly uid: TenantUid
+  readonly id: string
+  readonly metadata: Readonly<Record<string, string>> | null
+  readonly version: number
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly destinationsCount: number
+  /** Topic patterns that its destinations select, each once, sorted. */
+  readonly topics: readonly string[]
+}
+
+/** A row of the catalog that changed, to wait for in its readers. */
+export interface Changed {
+  readonly uid: string
+  readonly version: number
+}
+
+/** Serialises changes of one public tenant id, also while no row of it exists yet. */
+async function lockTenantId(tx: EntityManager, id: string): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [id])
+}
+
+/** Creates the tenant or replaces its metadata; without `metadata` an existing one stays as it is. */
+export async function upsertTenant(
+  tx: EntityManager,
+  { id, metadata }: { id: string; metadata?: Record<string, string> | null | undefined },
+): Promise<{ tenant: TenantRow; isNew: boolean }> {
+  await lockTenantId(tx, id)
+  const existing = await findLive(tx, id)
+  if (existing && metadata === undefined) return { tenant: await toRow(tx, existing), isNew: false }
+  const now = new Date()
+  const entity =
+    existing ??
+    tx.create(TenantEntity, { uid: newTenantUid(), id, createdAt: now, publishedVersion: 0, deletedAt: null })
+  entity.metadata = metadata ?? null
+  entity.updatedAt = now
+  entity.version = await nextVersion(tx)
+  await tx.save(entity)
+  return { tenant: await toRow(tx, entity), isNew: existing === null }
+}
+
+export async function findTenant(tx: EntityManager, id: string): Promise<TenantRow | null> {
+  const entity = await findLive(tx, id)
+  return entity && toRow(tx, entity)
+}
+
+export interface TenantQuery {
+  readonly ids?: readonly string[]
+  readonly limit: number
+  readonly dir: 'asc' | 'desc'
+  readonly next?: string
+  readonly prev?: string
+}
+
+/** Live tenants by creation time; `bad-cursor` when a cursor is none of ours. */
+export async function listTenants(
+  tx: EntityManager,
+  query: TenantQuery,
+): Promise<(Page<TenantRow> & { count: number }) | 'bad-cursor'> {
+  const cursor = readCursor(query)
+  if (cursor === 'bad-cursor') return cursor
+  const select = tx.createQueryBuilder(TenantEntity, 'tenant').where('tenant.deleted_at IS NULL')
+  if (query.ids) select.andWhere('tenant.id = ANY(:ids)', { ids: query.ids })
+  const count = await select.getCount()
+  const isForward = (query.dir === 'asc') === (cursor?.direction !== 'prev')
+  if (cursor) {
+    const comparison = isForward ? '>' : '<'
+    select.andWhere(`(tenant.created_at, tenant.uid) ${comparison} (:at, :uid)`, {
+      at: cursor.at,
+      uid: cursor.id,
+    })
+  }
+  const order = isForward ? 'ASC' : 'DESC'
+  const found = await select
+    .orderBy('tenant.created_at', order)
+    .addOrderBy('tenant.uid', order)
+    .limit(query.limit + 1)
+    .getMany()
+  const page = writeCursor(found, query.limit, cursor, (entity) => ({
+    at: entity.createdAt.toISOString(),
+    id: entity.uid,
+  }))
+  const rows = await Promise.all(page.rows.map((entity) => toRow(tx, entity)))
+  return { ...page, rows, count }
+}
+
+/** Marks the tenant and its destinations as deleted; null when there is no such tenant. */
+export async function deleteTenant(tx: EntityManager, id: string): Promise<Changed[] | null> {
+  await lockTenantId(tx, id)
+  const entity = await findLive(tx, id)
+  if (!entity) return null
+  const destinations: { uid: string; version: string }[] = await queryReturning(
+    tx,
+    `UPDATE destinations SET deleted_at = now(), updated_at = now(), version = nextval('catalog_version')
+      WHERE tenant_uid = $1 AND deleted_at IS NULL RETURNING uid, version`,
+    [entity.uid],
+  )
+  entity.deletedAt = new Date()
+  entity.updatedAt = entity.deletedAt
+  entity.version = await nextVersion(tx)
+  await tx.save(entity)
+  const changed = destinations.map(({ uid, version }) => ({ uid, version: Number(version) }))
+  return [...changed, { uid: entity.uid, version: entity.version }]
+}
+
+/** The rows of a data-changing statement; TypeORM answers those with `[rows, count]`. */
+export async function queryReturning<Row>(
+  tx: EntityManager,
+  sql: string,
+  parameters: unknown[],
+): Promise<Row[]> {
+  const [rows]: [Row[], number] = await tx.query(sql, parameters)
+  return rows
+}
+
+const findLive = (tx: EntityManager, id: string): Promise<TenantEntity | null> =>
+  tx
+    .createQueryBuilder(TenantEntity, 'tenant')
+    .where('tenant.id = :id AND tenant.deleted_at IS NULL', { id })
+    .getOne()
+
+async function toRow(tx: EntityManager, entity: TenantEntity): Promise<TenantRow> {
+  const rows: { count: string; topics: string[] | null }[] = await tx.query(
+    `SELECT count(DISTINCT uid) AS count, array_agg(DISTINCT topic ORDER BY topic) AS topics
+       FROM destinations, unnest(topics) AS topic WHERE tenant_uid = $1 AND deleted_at IS NULL`,
+    [entity.uid],
+  )
+  return {
+    uid: entity.uid,
+    id: entity.id,
+    metadata: entity.metadata,
+    version: entity.version,
+    createdAt: entity.createdAt.toISOString(),
+    updatedAt: entity.updatedAt.toISOString(),
+    destinationsCount: Number(rows[0]?.count ?? 0),
+    topics: rows[0]?.topics ?? [],
+  }
+}

@@ -1,0 +1,43 @@
+import { toError } from '@barnabas/domain'
+
+/** The PostgreSQL error code (SQLSTATE) or Node's error code of whatever was thrown, or ''. */
+export function sqlState(error: unknown): string {
+  const { driverError, code } = toError(error) as { driverError?: unknown; code?: unknown }
+  if (typeof code === 'string') return code
+  return driverError === undefined || driverError === error ? '' : sqlState(driverError)
+}
+
+/** Codes that mean "not now": no connection, a server that starts or stops, too many connections. */
+const UNAVAILABLE = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
+  '57P01', '57P02', '57P03', '53300', '57014', '55P03', '40001', '40P01', '25P02',
+]) // prettier-ignore
+
+/** Class 08: connection exceptions. */
+const CONNECTION_CLASS = '08'
+
+/** Texts of node-postgres for a connection that broke or never came; it gives these errors no code. */
+const WITHOUT_CODE = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Query read timeout',
+  'Client was closed',
+  'Client has encountered a connection error',
+]
+
+/** True when PostgreSQL could not be reached or could not serve right now: the same request may work later. */
+export function isUnavailable(error: unknown): boolean {
+  const state = sqlState(error)
+  if (UNAVAILABLE.has(state) || state.startsWith(CONNECTION_CLASS)) return true
+  const { message, cause } = toError(error)
+  if (WITHOUT_CODE.some((text) => message.includes(text))) return true
+  if (error instanceof AggregateError) return error.errors.some(isUnavailable)
+  return cause !== undefined && isUnavailable(cause)
+}
+
+/** Classes 22 and 23: the data itself was refused; it will be refused again. */
+export const isDataError = (error: unknown): boolean => /^2[23]/.test(sqlState(error))
+
+const UNIQUE_VIOLATION = '23505'
+export const isUniqueViolation = (error: unknown): boolean => sqlState(error) === UNIQUE_VIOLATION

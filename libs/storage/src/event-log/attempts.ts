@@ -1,0 +1,154 @@
+import type { EntityManager } from 'typeorm'
+import type {
+  AttemptId,
+  AttemptRecord,
+  Code,
+  Decision,
+  DeliveryId,
+  DestinationUid,
+  ResponseSummary,
+  Run,
+  TenantUid,
+} from '@barnabas/domain'
+import { readCursor, writeCursor, type CursorQuery, type Page } from '../cursor.js'
+import { Where, type TimeRange } from './where.js'
+
+export interface AttemptQuery extends CursorQuery {
+  readonly tenantIds?: readonly string[] | undefined
+  readonly eventIds?: readonly string[] | undefined
+  readonly destinationIds?: readonly string[] | undefined
+  readonly destinationTypes?: readonly string[] | undefined
+  readonly status?: 'success' | 'failed' | undefined
+  readonly topics?: readonly string[] | undefined
+  readonly time?: TimeRange | undefined
+  readonly limit: number
+  readonly dir: 'asc' | 'desc'
+}
+
+interface Row {
+  readonly attempt_id: string
+  readonly delivery_id: string
+  readonly run: string
+  readonly attempt: number
+  readonly event_id: string
+  readonly topic: string
+  readonly tenant_id: string
+  readonly tenant_uid: string
+  readonly destination_id: string
+  readonly destination_uid: string
+  readonly destination_type: string
+  readonly enable_epoch: number
+  readonly accepted_at: Date
+  readonly started_at: Date
+  readonly duration_ms: number
+  readonly outcome: AttemptRecord['outcome']
+  readonly code: string
+  readonly detail: string
+  readonly decision: Decision['kind']
+  readonly due_at: Date | null
+  readonly response: string | null
+  readonly response_body: Buffer | null
+}
+
+/** Ends without a send are no attempts; the list of dead letters has them. */
+const WAS_SENT = `outcome <> 'none'`
+
+/** Attempts that were made, by the time they began. `bad-cursor` when a cursor is none of ours. */
+export function listAttempts(
+  tx: EntityManager,
+  query: AttemptQuery,
+): Promise<Page<AttemptRecord> | 'bad-cursor'> {
+  return list(tx, query, (where) => {
+    where.always(WAS_SENT)
+    if (query.status)
+      where.always(query.status === 'success' ? `outcome = 'delivered'` : `outcome <> 'delivered'`)
+  })
+}
+
+/**
+ * Deliveries that ended as dead letters, each by its last record. One that was delivered in a later run is no dead
+ * letter any more.
+ */
+export function listDeadLetters(
+  tx: EntityManager,
+  query: AttemptQuery,
+): Promise<Page<AttemptRecord> | 'bad-cursor'> {
+  return list(tx, query, (where) => {
+    where.always(`decision = 'dead-letter'`)
+    where.always(
+      `NOT EXISTS (SELECT 1 FROM attempts later WHERE later.event_id = attempts.event_id
+         AND later.delivery_id = attempts.delivery_id AND later.outcome = 'delivered')`,
+    )
+  })
+}
+
+export async function findAttempt(
+  tx: EntityManager,
+  { id, tenantId }: { id: string; tenantId?: string | undefined },
+): Promise<AttemptRecord | null> {
+  const where = new Where()
+  where.add('attempt_id = ?', id)
+  where.add('tenant_id = ?', tenantId)
+  const rows: Row[] = await tx.query(`SELECT * FROM attempts ${where.sql} LIMIT 1`, where.parameters)
+  return rows[0] ? toAttempt(rows[0]) : null
+}
+
+async function list(
+  tx: EntityManager,
+  query: AttemptQuery,
+  narrow: (where: Where) => void,
+): Promise<Page<AttemptRecord> | 'bad-cursor'> {
+  const cursor = readCursor(query)
+  if (cursor === 'bad-cursor') return cursor
+  const isForward = (query.dir === 'asc') === (cursor?.direction !== 'prev')
+  const where = new Where()
+  narrow(where)
+  where.add('tenant_id = ANY(?)', query.tenantIds)
+  where.add('event_id = ANY(?)', query.eventIds)
+  where.add('destination_id = ANY(?)', query.destinationIds)
+  where.add('destination_type = ANY(?)', query.destinationTypes)
+  where.add('topic = ANY(?)', query.topics)
+  where.time('started_at', query.time)
+  where.cursor(['started_at', 'attempt_id'], cursor, isForward)
+  const order = isForward ? 'ASC' : 'DESC'
+  const rows: Row[] = await tx.query(
+    `SELECT * FROM attempts ${where.sql} ORDER BY started_at ${order}, attempt_id ${order} LIMIT ${query.limit + 1}`,
+    where.parameters,
+  )
+  return writeCursor(rows.map(toAttempt), query.limit, cursor, ({ startedAtMs, id }) => ({
+    at: new Date(startedAtMs).toISOString(),
+    id,
+  }))
+}
+
+/** The casts restore what `writeAttempts` took from an AttemptRecord. */
+function toAttempt(row: Row): AttemptRecord {
+  return {
+    id: row.attempt_id as AttemptId,
+    deliveryId: row.delivery_id as DeliveryId,
+    run: row.run as Run,
+    attempt: row.attempt,
+    eventId: row.event_id,
+    topic: row.topic,
+    tenantId: row.tenant_id,
+    tenantUid: row.tenant_uid as TenantUid,
+    destinationId: row.destination_id,
+    destinationUid: row.destination_uid as DestinationUid,
+    destinationType: row.destination_type,
+    enableEpoch: row.enable_epoch,
+    acceptedAtMs: row.accepted_at.getTime(),
+    startedAtMs: row.started_at.getTime(),
+    durationMs: row.duration_ms,
+    outcome: row.outcome,
+    code: row.code as Code,
+    detail: row.detail,
+    decision: row.decision,
+    dueAtMs: row.due_at?.getTime() ?? null,
+    response: toResponse(row),
+  }
+}
+
+function toResponse({ response, response_body: body }: Row): ResponseSummary | null {
+  if (response === null) return null
+  return { ...(JSON.parse(response) as Omit<ResponseSummary, 'body'>), body: body ?? Buffer.alloc(0) }
+}

@@ -1,0 +1,33 @@
+export type { EntityManager } from 'typeorm'
+export * from './control-plane/catalog-source.js'
+export {
+  createDestination,
+  deleteDestination,
+  disableBySignal,
+  findDestination,
+  findDestinationsByUid,
+  listDestinations,
+  updateDestination,
+  type DestinationChange,
+  type DestinationQuery,
+  type DestinationRow,
+  type NewDestination,
+} from './control-plane/destinations.js'
+export {
+  deleteTenant,
+  findTenant,
+  listTenants,
+  upsertTenant,
+  type Changed,
+  type TenantQuery,
+  type TenantRow,
+} from './control-plane/tenants.js'
+export type { Page } from './cursor.js'
+export { isUnavailable } from './errors.js'
+export * from './event-log/attempts.js'
+export { dayOf, dropDaysBefore, ensureDays } from './event-log/days.js'
+export * from './event-log/events.js'
+export { drainOutbox } from './event-log/outbox.js'
+export * from './event-log/record-batch.js'
+export type { TimeRange } from './event-log/where.js'
+export { openStorage, Storage, type HeldLock, type StorageOptions } from './storage.js'

@@ -1,0 +1,145 @@
+/** A step of the schema. Forward only; a mistake is mended by the next one. */
+export interface Migration {
+  readonly version: number
+  /** What it does, and what an operator must know: locks, and whether the previous release survives it. */
+  readonly about: string
+  readonly sql: string
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    about: 'Control plane: tenants and destinations. New tables only.',
+    sql: `
+      CREATE SEQUENCE catalog_version;
+      CREATE TABLE tenants (
+        uid text PRIMARY KEY,
+        id text NOT NULL,
+        metadata text,
+        version bigint NOT NULL,
+        published_version bigint NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL,
+        updated_at timestamptz NOT NULL,
+        deleted_at timestamptz
+      );
+      CREATE UNIQUE INDEX tenants_live_id ON tenants (id) WHERE deleted_at IS NULL;
+      CREATE INDEX tenants_unpublished ON tenants (version) WHERE version > published_version;
+      CREATE TABLE destinations (
+        uid text PRIMARY KEY,
+        tenant_uid text NOT NULL REFERENCES tenants (uid) ON DELETE CASCADE,
+        tenant_id text NOT NULL,
+        id text NOT NULL,
+        type text NOT NULL,
+        topics text[] NOT NULL,
+        filter text,
+        config text NOT NULL,
+        sealed_credentials text NOT NULL,
+        delivery_metadata text NOT NULL,
+        metadata text,
+        disabled_at timestamptz,
+        disabled_reason text,
+        enable_epoch integer NOT NULL DEFAULT 0,
+        version bigint NOT NULL,
+        published_version bigint NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL,
+        updated_at timestamptz NOT NULL,
+        deleted_at timestamptz
+      );
+      CREATE UNIQUE INDEX destinations_live_id ON destinations (tenant_uid, id) WHERE deleted_at IS NULL;
+      CREATE INDEX destinations_unpublished ON destinations (version) WHERE version > published_version;
+      CREATE FUNCTION notify_catalog_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_notify('catalog_changed', '');
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER tenants_changed AFTER INSERT OR UPDATE OF version ON tenants
+        FOR EACH STATEMENT EXECUTE FUNCTION notify_catalog_changed();
+      CREATE TRIGGER destinations_changed AFTER INSERT OR UPDATE OF version ON destinations
+        FOR EACH STATEMENT EXECUTE FUNCTION notify_catalog_changed();
+    `,
+  },
+  {
+    version: 2,
+    about: 'Event log, partitioned by the day on which Kafka took the event. New tables only.',
+    sql: `
+      CREATE TABLE events (
+        day date NOT NULL,
+        tenant_id text NOT NULL,
+        event_id text NOT NULL,
+        topic text NOT NULL,
+        accepted_at timestamptz NOT NULL,
+        meta text NOT NULL,
+        payload bytea NOT NULL,
+        PRIMARY KEY (day, tenant_id, event_id)
+      ) PARTITION BY RANGE (day);
+      CREATE INDEX events_by_time ON events (accepted_at, tenant_id, event_id);
+      CREATE INDEX events_by_tenant ON events (tenant_id, accepted_at, event_id);
+      CREATE INDEX events_by_id ON events (event_id);
+      CREATE TABLE routings (
+        day date NOT NULL,
+        tenant_id text NOT NULL,
+        event_id text NOT NULL,
+        destination_uid text NOT NULL,
+        destination_id text NOT NULL,
+        PRIMARY KEY (day, tenant_id, event_id, destination_uid)
+      ) PARTITION BY RANGE (day);
+      CREATE TABLE attempts (
+        day date NOT NULL,
+        attempt_id text NOT NULL,
+        delivery_id text NOT NULL,
+        run text NOT NULL,
+        attempt integer NOT NULL,
+        event_id text NOT NULL,
+        topic text NOT NULL,
+        tenant_id text NOT NULL,
+        tenant_uid text NOT NULL,
+        destination_id text NOT NULL,
+        destination_uid text NOT NULL,
+        destination_type text NOT NULL,
+        enable_epoch integer NOT NULL,
+        accepted_at timestamptz NOT NULL,
+        started_at timestamptz NOT NULL,
+        duration_ms integer NOT NULL,
+        outcome text NOT NULL,
+        code text NOT NULL,
+        detail text NOT NULL,
+        decision text NOT NULL,
+        due_at timestamptz,
+        response text,
+        response_body bytea,
+        PRIMARY KEY (day, attempt_id)
+      ) PARTITION BY RANGE (day);
+      CREATE INDEX attempts_by_time ON attempts (started_at, attempt_id);
+      CREATE INDEX attempts_by_tenant ON attempts (tenant_id, started_at, attempt_id);
+      CREATE INDEX attempts_by_event ON attempts (event_id);
+      CREATE INDEX attempts_by_id ON attempts (attempt_id);
+      CREATE INDEX attempts_dead ON attempts (started_at, attempt_id) WHERE decision = 'dead-letter';
+      CREATE TABLE consumer_offsets (
+        cluster_id text NOT NULL,
+        kafka_topic text NOT NULL,
+        partition integer NOT NULL,
+        next_offset bigint NOT NULL,
+        PRIMARY KEY (cluster_id, kafka_topic, partition)
+      );
+      CREATE TABLE set_aside_records (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        kafka_topic text NOT NULL,
+        partition integer NOT NULL,
+        record_offset bigint NOT NULL,
+        reason text NOT NULL,
+        meta bytea,
+        value bytea,
+        set_aside_at timestamptz NOT NULL DEFAULT now()
+      );
+      CREATE TABLE outbox (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        kind text NOT NULL,
+        body text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now()
+      );
+    `,
+  },
+]
+
+/** The schema that this build needs. */
+export const SCHEMA_VERSION = Math.max(...migrations.map(({ version }) => version))

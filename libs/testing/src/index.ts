@@ -1,0 +1,6 @@
+export * from './builders.js'
+export * from './eventually.js'
+export * from './fake-clock.js'
+export * from './names.js'
+export * from './receiver.js'
+export * from './services.js'

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { eventually } from '@barnabas/testing'
+import type { Destination, ErrorBody, LoggedEvent } from './support/api.js'
+import { Customer, type Subscriber } from './support/customers.js'
+import { startServices, type Services } from './support/services.js'
+import { startStack, type Stack } from './support/stack.js'
+
+const START_TIMEOUT_MS = 120_000
+const TEST_TIMEOUT_MS = 90_000
+/** A service that came back, clients that find it again. */
+const RECOVERY_TIMEOUT_MS = 45_000
+/** As the stack is set up; the answer may take a little longer on a busy machine. */
+const PUBLISH_TIMEOUT_MS = 2_000
+const ANSWER_SLACK_MS = 2_000
+const EVENTS = 20
+
+describe('a stack with services of its own', () => {
+  let services: Services
+  let stack: Stack
+  let customer: Customer
+  let subscriber: Subscriber
+
+  const start = (): Promise<Stack> =>
+    startStack({ services, env: { PUBLISH_TIMEOUT_MS: String(PUBLISH_TIMEOUT_MS) } })
+
+  beforeAll(async () => {
+    services = await startServices()
+    stack = await start()
+    customer = await Customer.register(stack, 'faults')
+    subscriber = await customer.subscribe({ id: 'd1' })
+  }, START_TIMEOUT_MS)
+
+  afterAll(async () => {
+    await Promise.all((customer?.inboxes ?? []).map((inbox) => inbox.close()))
+    await stack?.stop()
+    await services?.stop()
+  }, START_TIMEOUT_MS)
+
+  const publishMany = async (): Promise<string[]> => {
+    const published = await Promise.all(Array.from({ length: EVENTS }, () => customer.publish()))
+    return published.map(({ id }) => id)
+  }
+
+  const allArrive = (ids: readonly string[]): Promise<void> =>
+    eventually(() => expect(ids.filter((id) => subscriber.inbox.of(id).length === 0)).toEqual([]), {
+      timeoutMs: RECOVERY_TIMEOUT_MS,
+    })
+
+  it(
+    'publishes and delivers while PostgreSQL is away, and completes the log afterwards',
+    async () => {
+      await services.postgres.stop()
+      const ids = await publishMany()
+      await allArrive(ids)
+      const refused = await stack.api.get<ErrorBody>(`${customer.path}/d1`)
+      expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      await services.postgres.start()
+      await eventually(
+        async () => {
+          const attempts = await stack.api.attempts(`tenant_id=${customer.id}`)
+          const logged = new Set(attempts.map(({ event_id }) => event_id))
+          expect(ids.filter((id) => !logged.has(id))).toEqual([])
+          const events = await stack.api.all<LoggedEvent>('/events', `tenant_id=${customer.id}`)
+          expect(events.map(({ id }) => id).sort()).toEqual([...ids].sort())
+        },
+        { timeoutMs: RECOVERY_TIMEOUT_MS },
+      )
+    },
+    TEST_TIMEOUT_MS,
+  )
+
+  it(
+    'answers 503 with Retry-After while Kafka is away, never 202, and goes on by itself when it is back',
+    async () => {
+      const before = await publishMany()
+      await services.kafka.stop()
+      const askedAtMs = Date.now()
+      const refused = await stack.api.post<ErrorBody>('/publish', {
+        tenant_id: customer.id,
+        topic: 'x',
+        data: {},
+      })
+      expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(Date.now() - askedAtMs).toBeLessThan(PUBLISH_TIMEOUT_MS + ANSWER_SLACK_MS)
+      await services.kafka.start()
+      const { id } = await eventually(() => customer.publish(), { timeoutMs: RECOVERY_TIMEOUT_MS })
+      await allArrive([...before, id])
+    },
+    TEST_TIMEOUT_MS,
+  )
+
+  it(
+    'keeps tenants, destinations, secrets and the log over a restart',
+    async () => {
+      const [before] = await publishMany()
+      await allArrive(before === undefined ? [] : [before])
+      await stack.stop()
+      stack = await start()
+      const kept = await stack.api.get<Destination>(`${customer.path}/d1`)
+      expect(kept.body.config).toEqual({ url: subscriber.inbox.url })
+      const { id } = await stack.api.publish({ tenant_id: customer.id, topic: 'order.paid', data: {} })
+      await allArrive([id])
+      const events = await stack.api.get<LoggedEvent>(`/events/${before ?? ''}`)
+      expect([events.status, events.body.tenant_id]).toEqual([200, customer.id])
+    },
+    TEST_TIMEOUT_MS,
+  )
+})

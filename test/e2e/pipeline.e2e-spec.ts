@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, describe } from '@jest/globals'
+import { startStack, type Stack } from './support/stack.js'
+import { describeApi } from './suites/api.js'
+import { describeDelivery } from './suites/delivery.js'
+import { describeIngest } from './suites/ingest.js'
+import { describePayloads } from './suites/payloads.js'
+import { describeRetries } from './suites/retries.js'
+
+const START_TIMEOUT_MS = 90_000
+
+/** One stack for everything that tenants of their own keep apart: each start costs seconds. */
+describe('the whole pipeline', () => {
+  let started: Stack | undefined
+  const stack = (): Stack => {
+    if (!started) throw new Error('the stack did not start')
+    return started
+  }
+  beforeAll(async () => {
+    started = await startStack()
+  }, START_TIMEOUT_MS)
+  afterAll(() => started?.stop(), START_TIMEOUT_MS)
+
+  describeDelivery(stack)
+  describeRetries(stack)
+  describeIngest(stack)
+  describePayloads(stack)
+  describeApi(stack)
+})

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto'
+import { startApps, type AppName } from '@barnabas/tools'
+import { Client } from 'pg'
+import { Api } from './api.js'
+import { KafkaClient } from './kafka-client.js'
+import type { Services } from './services.js'
+
+/** All apps, compiled, each a process of its own, with short retries. */
+export interface Stack {
+  readonly api: Api
+  readonly kafka: KafkaClient
+  /** Full name of one of our Kafka topics. */
+  kafkaTopic(name: string): string
+  /** Kills the app as the kernel would; its supervisor starts it again. */
+  kill9(app: AppName): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface StackOptions {
+  /** Default: those of the test set-up, with a database and a Kafka topic prefix of its own. */
+  readonly services?: Services
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const READY_TIMEOUT_MS = 60_000
+/** Lines of an app's log that are shown when the stack does not start. */
+const SHOWN_LINES = 40
+
+const settings = {
+  API_KEY: 'e2e-key-of-sixteen-characters',
+  SECRET_KEYS: `e2e:${Buffer.alloc(32, 1).toString('base64')}`,
+  PARTITIONS: '4',
+  RETRY_SCHEDULE: '1s,2s',
+  RETRY_TIERS: '1s,2s',
+  LOG_LEVEL: 'warn',
+} as const
+
+/** Starts all apps and waits until each is ready. */
+export async function startStack({ services, env = {} }: StackOptions = {}): Promise<Stack> {
+  const place = services ? placeOf(services) : await freshPlace()
+  const lines: string[] = []
+  const apps = await startApps({
+    env: { ...settings, ...place, ...env },
+    onLine: (app, line) => {
+      lines.push(`${app} ${line}`)
+      if (lines.length > SHOWN_LINES) lines.shift()
+    },
+  })
+  const kafka = new KafkaClient(place.KAFKA_BROKERS.split(','))
+  const stop = async (): Promise<void> => {
+    await Promise.all([apps.supervisor.stop(), kafka.close()])
+  }
+  if (!(await apps.supervisor.untilReady(READY_TIMEOUT_MS))) {
+    await stop()
+    throw new Error(`the apps did not become ready:\n${lines.join('\n')}`)
+  }
+  return {
+    api: new Api(apps.apiUrl, settings.API_KEY),
+    kafka,
+    kafkaTopic: (name) => `${place.KAFKA_TOPIC_PREFIX}${name}`,
+    kill9: (app) => apps.supervisor.app(app).kill9(),
+    stop,
+  }
+}
+
+interface Place {
+  readonly DATABASE_URL: string
+  readonly KAFKA_BROKERS: string
+  readonly KAFKA_TOPIC_PREFIX: string
+}
+
+const placeOf = ({ postgres, kafka }: Services): Place => ({
+  DATABASE_URL: postgres.address,
+  KAFKA_BROKERS: kafka.address,
+  KAFKA_TOPIC_PREFIX: 'own.',
+})
+
+/** A database and a prefix that no other test uses, in the services of the test set-up. */
+async function freshPlace(): Promise<Place> {
+  const { TEST_DATABASE_URL, TEST_KAFKA_BROKERS } = process.env
+  if (!TEST_DATABASE_URL || !TEST_KAFKA_BROKERS) {
+    throw new Error('TEST_DATABASE_URL and TEST_KAFKA_BROKERS are not set: the test set-up sets them')
+  }
+  const name = `e2e_${randomBytes(4).toString('hex')}`
+  const client = new Client({ connectionString: TEST_DATABASE_URL })
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  const url = new URL(TEST_DATABASE_URL)
+  url.pathname = `/${name}`
+  return { DATABASE_URL: url.href, KAFKA_BROKERS: TEST_KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: `${name}.` }
+}

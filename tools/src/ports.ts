@@ -1,0 +1,26 @@
+import { createServer } from 'node:net'
+
+const LOOPBACK = '127.0.0.1'
+
+/** True when nothing listens there. */
+export function isPortFree(port: number, host = LOOPBACK): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+/** `wanted` when it is free, else one that the system chooses. It may be taken by others before it is used. */
+export async function freePort(wanted?: number): Promise<number> {
+  if (wanted !== undefined && wanted > 0 && (await isPortFree(wanted))) return wanted
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, LOOPBACK, () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,40 @@
+import { freePort } from '../ports.js'
+import { APPS, type AppName } from './app-process.js'
+import { Supervisor } from './supervisor.js'
+
+export interface StartAppsOptions {
+  /** Settings for all apps, over this process's environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** Of the gateway; a free one unless given. */
+  readonly apiPort?: number | undefined
+  readonly onLine?: (app: string, line: string) => void
+  readonly say?: (line: string) => void
+  readonly onChange?: () => void
+  /** All unless given. */
+  readonly apps?: readonly AppName[]
+}
+
+export interface RunningApps {
+  /** Without `/api/v1`. */
+  readonly apiUrl: string
+  readonly supervisor: Supervisor
+}
+
+/** Starts the apps on free ports of loopback and keeps them running. Returns at once: see `supervisor.untilReady`. */
+export async function startApps(options: StartAppsOptions): Promise<RunningApps> {
+  const { env, onLine, apps = APPS } = options
+  const supervisor = new Supervisor({
+    say: options.say ?? (() => undefined),
+    ...(options.onChange ? { onChange: options.onChange } : {}),
+  })
+  const apiPort = await freePort(options.apiPort)
+  for (const name of apps) {
+    const isGateway = name === 'gateway'
+    const port = isGateway ? apiPort : await freePort()
+    const setting: Record<string, string> = isGateway
+      ? { API_PORT: String(port) }
+      : { HEALTH_PORT: String(port) }
+    supervisor.start({ name, port, env: { ...env, ...setting }, onLine: (line) => onLine?.(name, line) })
+  }
+  return { apiUrl: `http://127.0.0.1:${apiPort}`, supervisor }
+}
