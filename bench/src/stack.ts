@@ -1,8 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startApps, startKafka, startPostgres } from '@barnabas/tools'
+import { startApps, startThrowawayServices } from '@barnabas/tools'
 
 export interface Stack {
   /** Origin of the API. */
@@ -24,23 +21,17 @@ const LOG_LEVEL = 'warn'
 
 /** The whole stack with its default settings, on free ports and with fresh data, which are removed at the end. */
 export async function startStack({ say, onStarted }: StackOptions): Promise<Stack> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'barnabas-bench-'))
-  onStarted(() => rm(dataDir, { recursive: true, force: true }))
-  // PostgreSQL runs as another user when root runs the bench, and must get in.
-  await chmod(dataDir, 0o755)
   say('starting PostgreSQL and Kafka …')
-  const postgres = await startPostgres({ dataDir })
-  onStarted(() => postgres.stop())
-  const kafka = await startKafka({ dataDir, say })
-  onStarted(() => kafka.stop())
+  const services = await startThrowawayServices({ isFast: false, say })
+  onStarted(() => services.stop())
   say('starting the apps …')
   const apiKey = randomBytes(16).toString('hex')
   const { apiUrl, supervisor } = await startApps({
     env: {
       API_KEY: apiKey,
       SECRET_KEYS: `bench:${randomBytes(32).toString('base64')}`,
-      DATABASE_URL: postgres.url,
-      KAFKA_BROKERS: kafka.brokers,
+      DATABASE_URL: services.postgres.url,
+      KAFKA_BROKERS: services.kafka.brokers,
       LOG_LEVEL,
     },
     say,
@@ -49,6 +40,7 @@ export async function startStack({ say, onStarted }: StackOptions): Promise<Stac
   onStarted(() => supervisor.stop())
   if (!(await supervisor.untilReady(READY_TIMEOUT_MS))) throw new Error('the apps did not become ready')
   const apps = supervisor.names.map((name) => [name, supervisor.app(name).pid] as const)
+  const { kafka, postgres } = services
   return {
     origin: apiUrl,
     apiKey,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import { Customer, type Subscriber } from './support/customers.js'
 import { Load } from './support/load.js'
 import { auditDeliveries } from './support/delivery-audit.js'
 import { startStack, type Stack } from './support/stack.js'
+import { untilPasses } from './support/until-passes.js'
 
 const START_TIMEOUT_MS = 90_000
 const TEST_TIMEOUT_MS = 240_000
@@ -48,13 +48,16 @@ describe('kill -9 of each app under load', () => {
     async () => {
       const load = new Load(customer, EVENTS_PER_SECOND)
       load.start()
+      const killedAtMs: number[] = []
       for (const victim of VICTIMS) {
-        await flows(subscribers)
+        await flows(subscribers, load)
+        killedAtMs.push(Date.now())
+        process.stderr.write(`${new Date().toISOString()} kill ${victim}\n`)
         await stack.kill9(victim)
       }
-      await flows(subscribers)
+      await flows(subscribers, load)
       const accepted = await load.stop()
-      const audit = await eventually(
+      const audit = await untilPasses(
         async () => {
           const found = await auditDeliveries(stack, customer.id, subscribers, accepted)
           expect(found.unfinished).toEqual([])
@@ -63,9 +66,11 @@ describe('kill -9 of each app under load', () => {
         },
         { timeoutMs: SETTLE_TIMEOUT_MS },
       )
-      process.stdout.write(
+      { const h = new Map<number, number>(); for (const a of audit.duplicateAtMs) h.set(Math.floor(a/1000), (h.get(Math.floor(a/1000)) ?? 0)+1); process.stderr.write([...h].sort().map(([k,v]) => `${new Date(k*1000).toISOString()} dup ${v}`).join('\n')+'\n') }
+      process.stderr.write(
         `  crash: ${accepted.length} events accepted, ${load.refused} refused; ${audit.delivered} deliveries arrived, ` +
-          `${audit.deadLettered} dead letters, ${audit.duplicates} duplicate requests, ${audit.attempts} attempts in the log\n`,
+          `${audit.deadLettered} dead letters, ${audit.attempts} attempts in the log; duplicate requests after ` +
+          `${VICTIMS.map((victim, index) => `${victim} ${countFrom(audit.duplicateAtMs, killedAtMs, index)}`).join(', ')}\n`,
       )
       expect(load.refused).toBe(0)
       expect(audit.early).toEqual([])
@@ -75,14 +80,22 @@ describe('kill -9 of each app under load', () => {
   )
 })
 
-/** Resolves when each subscriber got a good deal more than it had. */
-async function flows(subscribers: readonly Subscriber[]): Promise<void> {
+/** Resolves when each subscriber got a good deal more than it had, and the steady one lags by a second at most. */
+async function flows(subscribers: readonly Subscriber[], load: Load): Promise<void> {
   const before = subscribers.map(({ inbox }) => inbox.arrivals.length)
-  await eventually(
+  await untilPasses(
     () => {
       const gained = subscribers.map(({ inbox }, index) => inbox.arrivals.length - (before[index] ?? 0))
       expect(Math.min(...gained)).toBeGreaterThanOrEqual(FLOW_ARRIVALS)
+      const arrived = new Set(subscribers[0]?.inbox.arrivals.map(({ eventId }) => eventId))
+      expect(load.acceptedCount - arrived.size).toBeLessThanOrEqual(EVENTS_PER_SECOND)
     },
     { timeoutMs: FLOW_TIMEOUT_MS },
   )
+}
+
+/** How many moments lie between one kill and the next. */
+function countFrom(momentsMs: readonly number[], killedAtMs: readonly number[], index: number): number {
+  const [from, to] = [killedAtMs[index] ?? 0, killedAtMs[index + 1] ?? Number.POSITIVE_INFINITY]
+  return momentsMs.filter((atMs) => atMs >= from && atMs < to).length
 }

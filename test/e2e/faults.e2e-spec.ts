@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import type { Destination, ErrorBody, LoggedEvent } from './support/api.js'
 import { Customer, type Subscriber } from './support/customers.js'
 import { startServices, type Services } from './support/services.js'
 import { startStack, type Stack } from './support/stack.js'
+import { untilPasses } from './support/until-passes.js'
 
 const START_TIMEOUT_MS = 120_000
 const TEST_TIMEOUT_MS = 90_000
@@ -42,7 +42,7 @@ describe('a stack with services of its own', () => {
   }
 
   const allArrive = (ids: readonly string[]): Promise<void> =>
-    eventually(() => expect(ids.filter((id) => subscriber.inbox.of(id).length === 0)).toEqual([]), {
+    untilPasses(() => expect(ids.filter((id) => subscriber.inbox.of(id).length === 0)).toEqual([]), {
       timeoutMs: RECOVERY_TIMEOUT_MS,
     })
 
@@ -56,7 +56,7 @@ describe('a stack with services of its own', () => {
       expect([refused.status, refused.body.code]).toEqual([503, 'unavailable'])
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
       await services.postgres.start()
-      await eventually(
+      await untilPasses(
         async () => {
           const attempts = await stack.api.attempts(`tenant_id=${customer.id}`)
           const logged = new Set(attempts.map(({ event_id }) => event_id))
@@ -85,7 +85,7 @@ describe('a stack with services of its own', () => {
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
       expect(Date.now() - askedAtMs).toBeLessThan(PUBLISH_TIMEOUT_MS + ANSWER_SLACK_MS)
       await services.kafka.start()
-      const { id } = await eventually(() => customer.publish(), { timeoutMs: RECOVERY_TIMEOUT_MS })
+      const { id } = await untilPasses(() => customer.publish(), { timeoutMs: RECOVERY_TIMEOUT_MS })
       await allArrive([...before, id])
     },
     TEST_TIMEOUT_MS,

@@ -6,7 +6,7 @@ import { DemoReceiver } from './demo/demo-receiver.js'
 import { ingestRecords } from './demo/ingest-records.js'
 import { findRunningInstance, type RunningInstance } from './demo/running-instance.js'
 import { screen } from './demo/screen.js'
-import { runProgram } from './problem.js'
+import { Problem, runProgram } from './problem.js'
 
 const EVENTS_EACH_WAY = 10
 /** The apps have just started, perhaps; usually it takes milliseconds. */
@@ -44,7 +44,8 @@ async function publishBothWays({ instance, api, kafka, deliveries, tenantId }: S
   )
   await Promise.all([...byRest, ...byKafka])
   const all = 2 * EVENTS_EACH_WAY
-  await deliveries.until(({ length }) => length >= all, FIRST_DELIVERIES_MS, `All ${all} deliveries`)
+  const haveAll = (seen: readonly Seen[]): boolean => new Set(seen.map(({ eventId }) => eventId)).size >= all
+  await deliveries.until(haveAll, FIRST_DELIVERIES_MS, `All ${all} deliveries`)
 }
 
 /** Returns the event's id, whose attempts are worth a look afterwards. */
@@ -92,14 +93,24 @@ function showNext({ instance }: Stage, eventId: string): void {
   screen.line(`  ${curl('/dead-letters')}`)
 }
 
+/** Tells what is wrong when a signature was: the demo must not end as if all were well. */
+function checkSignatures({ seen }: Deliveries): void {
+  const wrong = seen.filter((one) => !one.isSignatureValid).length
+  if (wrong > 0) throw new Problem(`${wrong} of ${seen.length} signatures were not valid.`)
+}
+
 async function play(instance: RunningInstance): Promise<void> {
   const tenantId = `demo-${randomBytes(3).toString('hex')}`
   const api = new Api(instance.apiUrl, instance.apiKey)
   let secret = ''
   const deliveries = new Deliveries(() => secret)
+  process.once('SIGINT', () =>
+    deliveries.interrupt(new Problem('Interrupted; the tenant of the demo was deleted.')),
+  )
   const receiver = await DemoReceiver.start((received) => deliveries.take(received))
   const kafka = openKafka({ ...instance.kafka, clientId: 'barnabas-demo' })
   const stage: Stage = { instance, api, kafka, deliveries, receiver, tenantId }
+  let failedEventId: string
   try {
     screen.heading(`Barnabas at ${instance.apiUrl}`)
     await api.call('PUT', `/tenants/${tenantId}`, {})
@@ -113,14 +124,25 @@ async function play(instance: RunningInstance): Promise<void> {
       `Tenant ${tenantId} has a webhook destination ${destination.id} for order.* → ${receiver.url}`,
     )
     await publishBothWays(stage)
-    showNext(stage, await failOnce(stage))
+    failedEventId = await failOnce(stage)
+    checkSignatures(deliveries)
   } finally {
-    await api.call('DELETE', `/tenants/${tenantId}`).catch((error: unknown) => screen.bad(sentenceOf(error)))
-    await Promise.all([receiver.stop(), kafka.close()])
+    await leave(stage)
   }
-  screen.line(`\n  The tenant ${tenantId} was deleted again; its log stays readable.`)
+  screen.heading('Tidied up')
+  screen.line(`The tenant ${tenantId} and its destination were deleted; the log of its events stays.`)
+  showNext(stage, failedEventId)
 }
 
-const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+async function leave({ api, tenantId, receiver, kafka }: Stage): Promise<void> {
+  try {
+    await api.call('DELETE', `/tenants/${tenantId}`)
+  } catch (error) {
+    screen.bad(
+      `The tenant ${tenantId} could not be deleted: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  }
+  await Promise.all([receiver.stop(), kafka.close()])
+}
 
 await runProgram(() => play(findRunningInstance()))

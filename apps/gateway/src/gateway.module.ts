@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, tierOf } from '@barnabas/domain'
-import { KafkaBatchStrategy, kafkaNames, openKafka, topicPlan } from '@barnabas/kafka'
+import { KafkaBatchStrategy, type CatalogReader, kafkaNames, openKafka, topicPlan } from '@barnabas/kafka'
 import { openStorage, Storage } from '@barnabas/storage'
 import { Health, type Logger } from '@barnabas/telemetry'
 import { Propagation } from './catalog/propagation.js'
@@ -71,7 +71,7 @@ export class GatewayModule {
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },
         { provide: TOPICS, useValue: settings.TOPICS },
-        { provide: Health, useValue: healthOf({ lifecycle, reader, storage }) },
+        { provide: Health, useValue: healthOf(lifecycle, reader) },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: APP_FILTER, useValue: new ErrorFilter(log) },
         { provide: APP_GUARD, useValue: new ApiKeyGuard(settings.API_KEY) },
@@ -81,20 +81,14 @@ export class GatewayModule {
   }
 }
 
-interface Checked {
-  readonly lifecycle: Pick<Lifecycle, 'isKafkaReady'>
-  readonly reader: { readonly isReady: boolean }
-  readonly storage: Pick<Storage, 'isReachable'>
-}
-
 /** Ready does not ask for PostgreSQL: publishing goes on without it. */
-function healthOf({ lifecycle, reader, storage }: Checked): Health {
+function healthOf(lifecycle: Lifecycle, reader: CatalogReader): Health {
   const health = new Health()
   health.add({ name: 'kafka', kind: 'ready', isOk: () => lifecycle.isKafkaReady })
   health.add({ name: 'catalog', kind: 'ready', isOk: () => reader.isReady })
   health.add({ name: 'http-server', kind: 'worker', isOk: () => true })
   health.add({ name: 'kafka', kind: 'worker', isOk: () => lifecycle.isKafkaReady })
   health.add({ name: 'catalog', kind: 'worker', isOk: () => reader.isReady })
-  health.add({ name: 'postgres', kind: 'worker', isOk: () => storage.isReachable() })
+  health.add({ name: 'postgres', kind: 'worker', isOk: () => lifecycle.isStorageReady() })
   return health
 }

@@ -23,12 +23,18 @@ const MAX_RETRY_MS = 5 * SECOND
 export class Lifecycle {
   private isStopping = false
   private hasTopics = false
+  private isMigrated = false
 
   constructor(private readonly parts: LifecycleParts) {}
 
   /** True once every Kafka topic exists as planned. */
   get isKafkaReady(): boolean {
     return this.hasTopics
+  }
+
+  /** True when the control plane can serve: PostgreSQL answers and has the schema of this build. */
+  async isStorageReady(): Promise<boolean> {
+    return this.isMigrated && this.parts.storage.isReachable()
   }
 
   onApplicationBootstrap(): void {
@@ -62,6 +68,7 @@ export class Lifecycle {
     for (let delayMs = FIRST_RETRY_MS; !this.isStopping; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
       try {
         await storage.migrate()
+        this.isMigrated = true
         relay.start()
         return
       } catch (error) {

@@ -1,4 +1,4 @@
-import kafkajs, { type LogEntry, type logLevel as KafkajsLevel } from 'kafkajs'
+import type { LogEntry } from 'kafkajs'
 
 type Write = (fields: object, message: string) => void
 
@@ -14,15 +14,12 @@ const nothing: Write = () => undefined
 export const silentLog: KafkaLog = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 /**
- * Sends kafkajs's own lines to our logger. Its errors are mostly passing states that are handled here (a broker
- * is away, the group rebalances), so they are warnings at most; its pauses and joins are noise.
+ * Sends kafkajs's own lines to our logger, for debugging only: what it calls errors are mostly passing states that
+ * are handled, and reported, here (a broker is away, a coordinator moves, the group rebalances).
  */
 export function kafkajsLogCreator(log: KafkaLog): () => (entry: LogEntry) => void {
   return () => (entry) => {
     const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } = entry.log
-    const level = isWorthy(entry.level) ? 'warn' : 'debug'
-    log[level]({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`)
+    log.debug({ ...fields, namespace: entry.namespace }, `kafkajs: ${message}`)
   }
 }
-
-const isWorthy = (level: KafkajsLevel): boolean => level <= kafkajs.logLevel.ERROR

@@ -7,9 +7,13 @@ export function sqlState(error: unknown): string {
   return driverError === undefined || driverError === error ? '' : sqlState(driverError)
 }
 
-/** Codes that mean "not now": no connection, a server that starts or stops, too many connections. */
+/**
+ * Codes that mean "not now": no connection, a server that starts or stops, too many connections, and (42P01) tables
+ * that the gateway's migration has not made yet.
+ */
 const UNAVAILABLE = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
+  '42P01',
   '57P01', '57P02', '57P03', '53300', '57014', '55P03', '40001', '40P01', '25P02',
 ]) // prettier-ignore
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import type { Attempt, Destination, ErrorBody, LoggedEvent, Page } from '../support/api.js'
 import { Customers } from '../support/customers.js'
 import { inTurn } from '../support/inbox.js'
 import type { Stack } from '../support/stack.js'
+import { untilPasses } from '../support/until-passes.js'
 
 const MAX_EVENT_BYTES = 256 * 1024
 
@@ -68,7 +68,9 @@ export function describeApi(stack: () => Stack): void {
       const { inbox } = await customer.subscribe()
       const text = 'x'.repeat(MAX_EVENT_BYTES - '{"text":""}'.length)
       await customer.publish({ data: { text } })
-      await eventually(() => expect(inbox.arrivals.map(({ body }) => body.length)).toEqual([MAX_EVENT_BYTES]))
+      await untilPasses(() =>
+        expect(inbox.arrivals.map(({ body }) => body.length)).toEqual([MAX_EVENT_BYTES]),
+      )
     })
 
     it('shows a generated signing secret once', async () => {
@@ -105,7 +107,7 @@ export function describeApi(stack: () => Stack): void {
       for (let number = 0; number < 7; number++) ids.push((await customer.publish()).id)
       const { api } = stack()
       for (const path of ['/events', '/attempts'] as const) {
-        await eventually(async () => {
+        await untilPasses(async () => {
           expect(await api.all(path, `tenant_id=${customer.id}`)).toHaveLength(ids.length)
         })
         const read = (query: string) =>
@@ -128,7 +130,7 @@ export function describeApi(stack: () => Stack): void {
       const { id: destinationId } = await customer.subscribe({ answer: inTurn(201) })
       const { id: eventId } = await customer.publish()
       const { api } = stack()
-      const attempt = await eventually(async () => {
+      const attempt = await untilPasses(async () => {
         const [found] = await api.attempts(`event_id=${eventId}&include=response_data`)
         expect(found).toBeDefined()
         return found
@@ -149,7 +151,7 @@ export function describeApi(stack: () => Stack): void {
       const { id: destinationId } = await owner.subscribe()
       const { id } = await owner.publish({ metadata: { source: 'crm' }, data: { n: 1 } })
       const { api } = stack()
-      await eventually(async () => {
+      await untilPasses(async () => {
         const { body } = await api.get<LoggedEvent>(`/events/${id}?tenant_id=${owner.id}`)
         expect(body).toMatchObject({
           id,

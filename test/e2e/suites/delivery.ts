@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import { Customers } from '../support/customers.js'
 import { Inbox, type Arrival } from '../support/inbox.js'
 import type { Stack } from '../support/stack.js'
 import { hasValidSignature } from '../support/webhook-signature.js'
+import { untilPasses } from '../support/until-passes.js'
 
 /** What a change of a destination may take to hold everywhere. */
 const PROPAGATION_MS = 2_000
@@ -68,7 +68,7 @@ export function describeDelivery(stack: () => Stack): void {
           expect(published.destination_ids).toEqual([id])
           expected.push({ inbox, eventId: published.id })
         }
-        await eventually(() => {
+        await untilPasses(() => {
           const missing = expected.filter(({ inbox, eventId }) => inbox.of(eventId).length === 0)
           expect(missing.length).toBe(0)
         })
@@ -91,7 +91,7 @@ export function describeDelivery(stack: () => Stack): void {
       const changedAtMs = Date.now()
       const late = await publishAsLongAs(() => Date.now() - changedAtMs < PROPAGATION_MS, customer)
       const last = await customer.publish()
-      await eventually(() => {
+      await untilPasses(() => {
         const missing = [...late, last.id].filter((eventId) => after.of(eventId).length === 0)
         expect(missing).toEqual([])
       })
@@ -139,7 +139,7 @@ export function describeDelivery(stack: () => Stack): void {
 }
 
 async function arrivals(inbox: Inbox, count: number): Promise<Arrival[]> {
-  await eventually(() => expect(inbox.arrivals.length).toBeGreaterThanOrEqual(count))
+  await untilPasses(() => expect(inbox.arrivals.length).toBeGreaterThanOrEqual(count))
   return inbox.arrivals
 }
 

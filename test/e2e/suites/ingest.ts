@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import { Customers } from '../support/customers.js'
 import type { Stack } from '../support/stack.js'
 import { hasValidSignature } from '../support/webhook-signature.js'
+import { untilPasses } from '../support/until-passes.js'
 
 /** Spacing, order and precision that a parser would change. */
 const DATA = '{"z":1,  "id": 9007199254740993, "a":1.10}'
@@ -24,7 +24,7 @@ export function describeIngest(stack: () => Stack): void {
         headers: Object.fromEntries(filled) as Record<string, string>,
       }
       await stack().kafka.write(stack().kafkaTopic('ingest'), message)
-      const arrival = await eventually(() => {
+      const arrival = await untilPasses(() => {
         expect(inbox.arrivals).toHaveLength(1)
         return inbox.arrivals[0]
       })
@@ -84,7 +84,7 @@ export function describeIngest(stack: () => Stack): void {
         { key: customer.id, value: JSON.stringify({ tenant_id: customer.id, data: 1 }), partition: 0 },
         { key: customer.id, value: next, partition: 0 },
       )
-      await eventually(() =>
+      await untilPasses(() =>
         expect(inbox.arrivals.map(({ body }) => body.toString())).toEqual(['{"next":true}']),
       )
       const rejected = await kafka.readAll(kafkaTopic('ingest.rejected'))

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import type { Answer, LoggedEvent } from '../support/api.js'
 import { Customers } from '../support/customers.js'
 import type { Stack } from '../support/stack.js'
+import { untilPasses } from '../support/until-passes.js'
 
 /** Valid JSON, and each of it is lost or refused somewhere between a parser and a database. */
 const PAYLOADS = [
@@ -32,7 +32,7 @@ export function describePayloads(stack: () => Stack): void {
         const answer = await api.send<{ id: string }>('POST', '/publish', request)
         expect(answer.status).toBe(202)
         await kafka.write(kafkaTopic('ingest'), { key: null, value: request })
-        await eventually(() => expect(inbox.arrivals).toHaveLength(2))
+        await untilPasses(() => expect(inbox.arrivals).toHaveLength(2))
         expect(inbox.arrivals.map(({ body }) => body.toString())).toEqual([data, data])
         for (const { eventId } of inbox.arrivals)
           expect((await logged(stack(), eventId)).text).toContain(data)
@@ -44,7 +44,7 @@ export function describePayloads(stack: () => Stack): void {
 }
 
 async function logged({ api }: Stack, eventId: string): Promise<Answer<LoggedEvent>> {
-  return eventually(async () => {
+  return untilPasses(async () => {
     const answer = await api.get<LoggedEvent>(`/events/${eventId}`)
     expect(answer.status).toBe(200)
     return answer

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { eventually } from '@barnabas/testing'
 import { Customers } from '../support/customers.js'
 import { inTurn, type Arrival } from '../support/inbox.js'
 import type { Stack } from '../support/stack.js'
+import { untilPasses } from '../support/until-passes.js'
 
 /** The stack of the tests runs with RETRY_SCHEDULE=1s,2s and tiers of the same lengths. */
 const FIRST_DELAY_MS = 1_000
@@ -22,7 +22,7 @@ export function describeRetries(stack: () => Stack): void {
         const customer = await customers.register()
         const { inbox } = await customer.subscribe({ answer: inTurn(500, 500, 200) })
         const { id } = await customer.publish()
-        await eventually(() => expect(inbox.of(id)).toHaveLength(3), { timeoutMs: CHAIN_TIMEOUT_MS })
+        await untilPasses(() => expect(inbox.of(id)).toHaveLength(3), { timeoutMs: CHAIN_TIMEOUT_MS })
         const [first, second, third] = inbox.of(id)
         expect(inbox.of(id).map(({ attempt }) => attempt)).toEqual([1, 2, 3])
         expect(waitMs(first, second)).toBeGreaterThanOrEqual(FIRST_DELAY_MS)
@@ -30,7 +30,7 @@ export function describeRetries(stack: () => Stack): void {
         const deliveryId = first?.deliveryId ?? 'none'
         expect(await countWaits(stack(), 'delay.1s', deliveryId)).toBe(1)
         expect(await countWaits(stack(), 'delay.2s', deliveryId)).toBe(1)
-        const logged = await eventually(async () => {
+        const logged = await untilPasses(async () => {
           const attempts = await stack().api.attempts(`event_id=${id}`)
           expect(attempts).toHaveLength(3)
           return attempts
@@ -50,7 +50,7 @@ export function describeRetries(stack: () => Stack): void {
         const customer = await customers.register()
         const { inbox, id: destinationId } = await customer.subscribe({ answer: inTurn(503) })
         const { id } = await customer.publish()
-        const deadLetter = await eventually(
+        const deadLetter = await untilPasses(
           async () => {
             const [found] = await stack().api.deadLetters(`tenant_id=${customer.id}`)
             expect(found).toBeDefined()
@@ -69,7 +69,7 @@ export function describeRetries(stack: () => Stack): void {
       const customer = await customers.register()
       const { inbox } = await customer.subscribe({ answer: inTurn(500) })
       const { id } = await customer.publish({ eligible_for_retry: false })
-      await eventually(async () => {
+      await untilPasses(async () => {
         const found = await stack().api.deadLetters(`tenant_id=${customer.id}`)
         expect(found).toMatchObject([{ event_id: id, attempts: 1 }])
       })
@@ -87,13 +87,13 @@ export function describeRetries(stack: () => Stack): void {
         const customer = await customers.register()
         const { inbox, id } = await customer.subscribe({ answer: inTurn(500, 410, 200) })
         const waiting = await customer.publish()
-        await eventually(() => expect(inbox.arrivals).toHaveLength(1))
+        await untilPasses(() => expect(inbox.arrivals).toHaveLength(1))
         await customer.publish()
-        await eventually(async () => {
+        await untilPasses(async () => {
           const { disabled_at, disabled_reason } = await customer.destination(id)
           expect([typeof disabled_at, disabled_reason]).toEqual(['string', 'gone'])
         })
-        await eventually(
+        await untilPasses(
           async () => {
             const found = await stack().api.deadLetters(`tenant_id=${customer.id}`)
             const codes = found.map(({ event_id, code }) =>
@@ -119,11 +119,11 @@ export function describeRetries(stack: () => Stack): void {
         const customer = await customers.register()
         const old = await customer.subscribe({ id: 'd1', answer: inTurn(500) })
         const waiting = await customer.publish()
-        await eventually(() => expect(old.inbox.arrivals).toHaveLength(1))
+        await untilPasses(() => expect(old.inbox.arrivals).toHaveLength(1))
         await stack().api.send('DELETE', `${customer.path}/d1`)
         const anew = await customer.subscribe({ id: 'd1' })
         const marker = await customer.publish()
-        await eventually(
+        await untilPasses(
           async () => {
             expect(await ends(stack(), waiting.id)).toEqual(['cancel destination_deleted'])
           },

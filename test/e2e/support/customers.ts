@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { uniqueName } from '@barnabas/testing'
 import type { Destination, Published } from './api.js'
 import { Inbox, type AnswerRule } from './inbox.js'
 import type { Stack } from './stack.js'
@@ -27,7 +27,7 @@ export class Customer {
   ) {}
 
   static async register(stack: Stack, name = 'tenant'): Promise<Customer> {
-    const id = `${name}-${randomBytes(4).toString('hex')}`
+    const id = uniqueName(name)
     const answer = await stack.api.send('PUT', `/tenants/${id}`, '{}')
     if (answer.status > 201) throw new Error(`PUT /tenants/${id} answered ${answer.status}: ${answer.text}`)
     return new Customer(stack, id)

@@ -15,8 +15,8 @@ export interface Audit {
   readonly early: string[]
   readonly delivered: number
   readonly deadLettered: number
-  /** Requests beyond the first of the same delivery and attempt. */
-  readonly duplicates: number
+  /** When requests came beyond the first of the same delivery and attempt, milliseconds since 1970. */
+  readonly duplicateAtMs: number[]
   /** Entries of the log. */
   readonly attempts: number
 }
@@ -38,7 +38,7 @@ export async function auditDeliveries(
     early: [] as string[],
     delivered: 0,
     deadLettered: dead.size,
-    duplicates: 0,
+    duplicateAtMs: [] as number[],
   }
   for (const { id, inbox } of subscribers) {
     const arrivalsByEvent = groupBy(inbox.arrivals, ({ eventId }) => eventId)
@@ -49,7 +49,8 @@ export async function auditDeliveries(
       if (hasArrived) found.delivered++
       else if (!dead.has(name)) found.unfinished.push(name)
       const firsts = firstOfEachAttempt(arrivals)
-      found.duplicates += arrivals.length - firsts.size
+      const repeats = arrivals.filter((arrival) => firsts.get(arrival.attempt) !== arrival)
+      found.duplicateAtMs.push(...repeats.map(({ atMs }) => atMs))
       found.early.push(...earlyAttempts(name, firsts))
       found.unlogged.push(...missingFromLog(name, firsts, loggedByName.get(name) ?? [], hasArrived))
     }

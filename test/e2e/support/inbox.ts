@@ -1,70 +1,59 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { startReceiver, type Received, type Receiver } from '@barnabas/testing'
 
-/** A request as it came in. */
+/** A delivery as it came in, and the status that it was answered with. */
 export interface Arrival {
   readonly eventId: string
   readonly deliveryId: string
   readonly attempt: number
-  readonly headers: IncomingHttpHeaders
+  readonly headers: Received['headers']
   readonly body: Buffer
   readonly atMs: number
   readonly status: number
 }
 
-/** Status of the answer to a request, by what came and how many came before it. */
+/** Status of the answer to a delivery, by what came and how many came before it. */
 export type AnswerRule = (arrival: Omit<Arrival, 'status'>, earlier: number) => number
 
 /** A customer's endpoint: keeps what arrives and answers by rule. */
 export class Inbox {
   readonly arrivals: Arrival[] = []
-  private readonly server: Server
 
-  private constructor(private rule: AnswerRule) {
-    this.server = createServer((request, response) => {
-      const chunks: Buffer[] = []
-      request.on('data', (chunk: Buffer) => chunks.push(chunk))
-      request.on('end', () => {
-        const arrived = this.read(request.headers, Buffer.concat(chunks))
-        const status = this.rule(arrived, this.arrivals.length)
-        this.arrivals.push({ ...arrived, status })
-        response.writeHead(status, { 'content-type': 'text/plain' }).end(`answer ${status}`)
-      })
-    })
-  }
+  private constructor(private readonly receiver: Receiver) {}
 
   static async open(rule: AnswerRule = () => 200): Promise<Inbox> {
-    const inbox = new Inbox(rule)
-    await new Promise<void>((resolve) => inbox.server.listen(0, '127.0.0.1', resolve))
+    const receiver = await startReceiver()
+    const inbox = new Inbox(receiver)
+    receiver.answerBy((received) => {
+      const status = inbox.take(received, rule)
+      return { status, headers: { 'content-type': 'text/plain' }, body: `answer ${status}` }
+    })
     return inbox
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook`
-  }
-
-  answerBy(rule: AnswerRule): void {
-    this.rule = rule
+    return this.receiver.url('/hook')
   }
 
   of(eventId: string): Arrival[] {
     return this.arrivals.filter((arrival) => arrival.eventId === eventId)
   }
 
-  async close(): Promise<void> {
-    this.server.closeAllConnections()
-    await new Promise((resolve) => this.server.close(resolve))
+  close(): Promise<void> {
+    return this.receiver.stop()
   }
 
-  private read(headers: IncomingHttpHeaders, body: Buffer): Omit<Arrival, 'status'> {
-    return {
+  private take({ headers, body, atMs }: Received, rule: AnswerRule): number {
+    const arrived = {
       eventId: String(headers['x-barnabas-event-id']),
       deliveryId: String(headers['x-barnabas-delivery-id']),
       attempt: Number(headers['x-barnabas-attempt']),
       headers,
       body,
-      atMs: Date.now(),
+      atMs,
     }
+    const status = rule(arrived, this.arrivals.length)
+    this.arrivals.push({ ...arrived, status })
+    return status
   }
 }
 

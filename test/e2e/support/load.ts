@@ -16,6 +16,10 @@ export class Load {
     private readonly eventsPerSecond: number,
   ) {}
 
+  get acceptedCount(): number {
+    return this.accepted.length
+  }
+
   start(): void {
     const beganMs = performance.now()
     this.timer = setInterval(() => {

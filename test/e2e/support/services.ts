@@ -1,7 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startKafka, startPostgres } from '@barnabas/tools'
+import { rm } from 'node:fs/promises'
+import { startKafka, startPostgres, throwawayFolder } from '@barnabas/tools'
 
 /** A service that a test may stop and start again on the same port and data. */
 export interface Service {
@@ -25,9 +23,7 @@ interface Running {
 
 /** A PostgreSQL and a Kafka of one's own, with data that outlive a stop. */
 export async function startServices(): Promise<Services> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'barnabas-e2e-'))
-  // PostgreSQL runs as another user when root runs the tests, and must get in.
-  await chmod(dataDir, 0o755)
+  const dataDir = throwawayFolder('e2e')
   const [postgres, kafka] = await Promise.all([
     restartable(
       (port) => startPostgres({ dataDir, isFast: true, ...port }),

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
+import { freshDatabase, testBrokers, uniqueName } from '@barnabas/testing'
 import { startApps, type AppName } from '@barnabas/tools'
-import { Client } from 'pg'
 import { Api } from './api.js'
 import { KafkaClient } from './kafka-client.js'
 import type { Services } from './services.js'
@@ -32,23 +32,25 @@ const settings = {
   PARTITIONS: '4',
   RETRY_SCHEDULE: '1s,2s',
   RETRY_TIERS: '1s,2s',
-  LOG_LEVEL: 'warn',
+  LOG_LEVEL: 'info',
 } as const
 
 /** Starts all apps and waits until each is ready. */
 export async function startStack({ services, env = {} }: StackOptions = {}): Promise<Stack> {
-  const place = services ? placeOf(services) : await freshPlace()
+  const { place, release } = services ? placeOf(services) : await freshPlace()
   const lines: string[] = []
   const apps = await startApps({
     env: { ...settings, ...place, ...env },
     onLine: (app, line) => {
       lines.push(`${app} ${line}`)
+      appendFileSync('/tmp/h5/apps.log', `${app} ${line}\n`)
       if (lines.length > SHOWN_LINES) lines.shift()
     },
   })
   const kafka = new KafkaClient(place.KAFKA_BROKERS.split(','))
   const stop = async (): Promise<void> => {
     await Promise.all([apps.supervisor.stop(), kafka.close()])
+    await release()
   }
   if (!(await apps.supervisor.untilReady(READY_TIMEOUT_MS))) {
     await stop()
@@ -69,24 +71,21 @@ interface Place {
   readonly KAFKA_TOPIC_PREFIX: string
 }
 
-const placeOf = ({ postgres, kafka }: Services): Place => ({
-  DATABASE_URL: postgres.address,
-  KAFKA_BROKERS: kafka.address,
-  KAFKA_TOPIC_PREFIX: 'own.',
+/** Where a stack keeps its data, and how that is given back. */
+interface Lease {
+  readonly place: Place
+  release(): Promise<void>
+}
+
+const placeOf = ({ postgres, kafka }: Services): Lease => ({
+  place: { DATABASE_URL: postgres.address, KAFKA_BROKERS: kafka.address, KAFKA_TOPIC_PREFIX: 'own.' },
+  release: () => Promise.resolve(),
 })
 
 /** A database and a prefix that no other test uses, in the services of the test set-up. */
-async function freshPlace(): Promise<Place> {
-  const { TEST_DATABASE_URL, TEST_KAFKA_BROKERS } = process.env
-  if (!TEST_DATABASE_URL || !TEST_KAFKA_BROKERS) {
-    throw new Error('TEST_DATABASE_URL and TEST_KAFKA_BROKERS are not set: the test set-up sets them')
-  }
-  const name = `e2e_${randomBytes(4).toString('hex')}`
-  const client = new Client({ connectionString: TEST_DATABASE_URL })
-  await client.connect()
-  await client.query(`CREATE DATABASE ${name}`)
-  await client.end()
-  const url = new URL(TEST_DATABASE_URL)
-  url.pathname = `/${name}`
-  return { DATABASE_URL: url.href, KAFKA_BROKERS: TEST_KAFKA_BROKERS, KAFKA_TOPIC_PREFIX: `${name}.` }
+async function freshPlace(): Promise<Lease> {
+  const { url, drop } = await freshDatabase()
+  const KAFKA_TOPIC_PREFIX = `${uniqueName('e2e')}.`
+  const place = { DATABASE_URL: url, KAFKA_BROKERS: testBrokers().join(','), KAFKA_TOPIC_PREFIX }
+  return { place, release: drop }
 }

@@ -16,6 +16,7 @@ export interface Seen {
 export class Deliveries {
   readonly seen: Seen[] = []
   private readonly waiters = new Set<() => void>()
+  private interruption: Problem | null = null
 
   constructor(private readonly secret: () => string) {}
 
@@ -45,23 +46,29 @@ export class Deliveries {
     for (const look of this.waiters) look()
   }
 
+  /** Ends every wait, now and later, with a problem. */
+  interrupt(problem: Problem): void {
+    this.interruption = problem
+    for (const look of this.waiters) look()
+  }
+
   /** Resolves when `isEnough` holds; throws a sentence with `what` when it does not within the time. */
   async until(isEnough: (seen: readonly Seen[]) => boolean, timeoutMs: number, what: string): Promise<void> {
-    if (isEnough(this.seen)) return
     await new Promise<void>((resolve, reject) => {
       const end = (settle: () => void): void => {
         clearTimeout(timer)
         this.waiters.delete(look)
         settle()
       }
-      const timer = setTimeout(
-        () => end(() => reject(new Problem(`${what} did not arrive within ${timeoutMs / 1_000} s.`))),
-        timeoutMs,
-      )
+      const late = new Problem(`${what} did not arrive within ${timeoutMs / 1_000} s.`)
+      const timer = setTimeout(() => end(() => reject(late)), timeoutMs)
       const look = (): void => {
-        if (isEnough(this.seen)) end(resolve)
+        const { interruption } = this
+        if (interruption) end(() => reject(interruption))
+        else if (isEnough(this.seen)) end(resolve)
       }
       this.waiters.add(look)
+      look()
     })
   }
 }

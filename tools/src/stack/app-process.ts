@@ -9,8 +9,10 @@ export type AppName = (typeof APPS)[number]
 
 export interface AppOptions {
   readonly name: string
-  /** Where its /livez and /readyz are. */
+  /** Where its health endpoints are. */
   readonly port: number
+  /** Answers with a success when the app is ready; `/readyz` unless given. */
+  readonly readyPath?: string
   /** The app's own settings, over this process's environment. */
   readonly env: Readonly<Record<string, string>>
   readonly onLine: (line: string) => void
@@ -69,7 +71,7 @@ export class AppProcess {
 
   async isReady(): Promise<boolean> {
     try {
-      return (await fetch(`http://127.0.0.1:${this.port}/readyz`)).ok
+      return (await fetch(`http://127.0.0.1:${this.port}${this.options.readyPath ?? '/readyz'}`)).ok
     } catch {
       return false
     }

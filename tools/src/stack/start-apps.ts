@@ -34,7 +34,15 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
     const setting: Record<string, string> = isGateway
       ? { API_PORT: String(port) }
       : { HEALTH_PORT: String(port) }
-    supervisor.start({ name, port, env: { ...env, ...setting }, onLine: (line) => onLine?.(name, line) })
+    // Whoever starts everything wants the control plane too, which the gateway's /readyz does not ask for.
+    const ready = isGateway ? { readyPath: '/api/v1/healthz' } : {}
+    supervisor.start({
+      ...ready,
+      name,
+      port,
+      env: { ...env, ...setting },
+      onLine: (line) => onLine?.(name, line),
+    })
   }
   return { apiUrl: `http://127.0.0.1:${apiPort}`, supervisor }
 }

@@ -25,7 +25,7 @@ export class DestinationsController {
   @Post()
   async create(
     @Param('tenantId') tenantId: string,
-    @RequestBody() bytes: Buffer,
+    @RequestBody() bytes: Buffer | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return told(reply, await this.destinations.create(tenantId, parseBody(bytes).json))
@@ -48,7 +48,7 @@ export class DestinationsController {
   async patch(
     @Param('tenantId') tenantId: string,
     @Param('id') id: string,
-    @RequestBody() bytes: Buffer,
+    @RequestBody() bytes: Buffer | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return told(reply, await this.destinations.patch(tenantId, id, parseBody(bytes).json))

@@ -7,7 +7,8 @@ export interface Body {
 }
 
 /** Parses a body once; 400 when it is no JSON. An absent body is an empty object. */
-export function parseBody(bytes: Buffer): Body {
+export function parseBody(given: Buffer | undefined): Body {
+  const bytes = given ?? Buffer.alloc(0)
   if (bytes.length === 0) return { bytes, json: {} }
   try {
     return { bytes, json: JSON.parse(bytes.toString('utf8')) as unknown }

@@ -12,7 +12,7 @@ export class PublishController {
 
   @Post()
   @HttpCode(202)
-  async publish(@RequestBody() bytes: Buffer, @Headers('traceparent') traceparent?: string) {
+  async publish(@RequestBody() bytes: Buffer | undefined, @Headers('traceparent') traceparent?: string) {
     const trace = traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : null
     const accepted = await this.acceptEvent.accept(parseBody(bytes), trace)
     if (!accepted.ok) throw toApiError(accepted.failure)

@@ -15,7 +15,7 @@ export class TenantsController {
   @Put(':tenantId')
   async put(
     @Param('tenantId') id: string,
-    @RequestBody() bytes: Buffer,
+    @RequestBody() bytes: Buffer | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { value, isPropagated } = await this.tenants.put(id, parseBody(bytes).json)
