@@ -2,7 +2,7 @@ import { toError } from '@barnabas/domain'
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices'
 import { isObservable, lastValueFrom } from 'rxjs'
 import type { Kafka } from 'kafkajs'
-import { HandoffConsumer } from './handoff-consumer.js'
+import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import type { KafkaLog } from './kafka-log.js'
 import type { BatchHandler, RecordBatch } from './ports.js'
 
@@ -14,6 +14,7 @@ export interface BatchStrategyOptions {
   readonly groupId: string
   readonly subscriptions: Subscriptions
   readonly log: KafkaLog
+  readonly fetch?: FetchStyle | undefined
   /** Resolves when the Kafka topics exist. */
   readonly untilTopicsExist: (kafkaTopics: readonly string[]) => Promise<void>
 }
@@ -32,6 +33,7 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
       kafka: strategy.kafka,
       groupId: strategy.groupId,
       log: strategy.log,
+      fetch: strategy.fetch,
       subscriptions: () => this.resolveSubscriptions(),
     })
   }

@@ -23,9 +23,19 @@ export interface HandoffConsumerOptions {
   readonly kafka: Kafka
   readonly groupId: string
   readonly log: KafkaLog
+  /** `prompt` = each record as soon as it is there. `gathered` = what came within a quarter of a second together. */
+  readonly fetch?: FetchStyle | undefined
   /** Which handler reads which Kafka topic. Asked again at every (re)start, so that new ones are found. */
   readonly subscriptions: () => Promise<ReadonlyMap<string, BatchHandler>>
 }
+
+export type FetchStyle = 'prompt' | 'gathered'
+
+/**
+ * A gathered fetch is answered when so much is there, or after MAX_WAIT_MS: at 200 events/s one by one the log took
+ * 3 ms of CPU per event in PostgreSQL and recorder.
+ */
+const GATHERED_BYTES = 128 * 1024
 
 /** Short enough that a killed member's partitions move within 15 s, and ten heartbeats long. */
 const SESSION_TIMEOUT_MS = 10 * SECOND
@@ -96,6 +106,7 @@ export class HandoffConsumer {
         maxWaitTimeInMs: MAX_WAIT_MS,
         maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
         maxBytes: MAX_BYTES,
+        minBytes: this.options.fetch === 'gathered' ? GATHERED_BYTES : 1,
         // A crashed consumer is replaced here, in one place, whatever kafkajs thinks of the error.
         retry: { restartOnFailure: () => Promise.resolve(false) },
       })

@@ -4,7 +4,7 @@ import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from
 import { BatchingProducer } from './batching-producer.js'
 import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
 import { CatalogReader } from './catalog-reader.js'
-import { HandoffConsumer } from './handoff-consumer.js'
+import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import { fixIdleTimer } from './kafkajs-fixes.js'
 import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
@@ -96,7 +96,11 @@ export class KafkaEdge {
     return reader
   }
 
-  createBatchStrategy(options: { groupId: string; subscriptions: Subscriptions }): KafkaBatchStrategy {
+  createBatchStrategy(options: {
+    groupId: string
+    subscriptions: Subscriptions
+    fetch?: FetchStyle
+  }): KafkaBatchStrategy {
     return new KafkaBatchStrategy({
       kafka: this.kafka,
       log: this.log,

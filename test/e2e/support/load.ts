@@ -4,7 +4,8 @@ const TICK_MS = 50
 
 /** Publishes at a steady rate, whatever the answers are. Event ids end in `-<number>`. */
 export class Load {
-  private readonly accepted: string[] = []
+  /** Ids of all events that were answered with 202 so far. */
+  readonly accepted: string[] = []
   private readonly running = new Set<Promise<void>>()
   private timer: NodeJS.Timeout | undefined
   private next = 0
@@ -15,10 +16,6 @@ export class Load {
     private readonly customer: Customer,
     private readonly eventsPerSecond: number,
   ) {}
-
-  get acceptedCount(): number {
-    return this.accepted.length
-  }
 
   start(): void {
     const beganMs = performance.now()
