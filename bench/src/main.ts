@@ -20,7 +20,12 @@ const WHOLE_RUN_MS = 4 * 60_000
 /** Everything to be stopped, last opened first. */
 const stops: (() => Promise<void>)[] = []
 
-async function stopAll(): Promise<void> {
+let stopping: Promise<void> | null = null
+
+/** May be asked from several sides; all wait for the same end. */
+const stopAll = (): Promise<void> => (stopping ??= stopInTurn())
+
+async function stopInTurn(): Promise<void> {
   for (let stop = stops.pop(); stop; stop = stops.pop()) {
     await stop().catch((error: unknown) => say(`could not stop: ${String(error)}`))
   }
@@ -67,19 +72,20 @@ async function main(): Promise<number> {
     if (process.argv.includes(RECORD_FLAG)) await appendFile(RESULTS_FILE, `\n${text}\n`)
     return 0
   } catch (error) {
-    say(`bench: ${error instanceof Error ? error.message : String(error)}`)
+    // What fails because everything is being stopped is no news.
+    if (!stopping) say(`bench: ${error instanceof Error ? error.message : String(error)}`)
     return 1
   } finally {
     await stopAll()
   }
 }
 
-function stopAndExit(reason: string): void {
+function stopEarly(reason: string): void {
   say(`bench: ${reason}, stopping`)
   void stopAll().then(() => process.exit(1))
 }
 
-process.once('SIGINT', () => stopAndExit('interrupted'))
-process.once('SIGTERM', () => stopAndExit('terminated'))
-setTimeout(() => stopAndExit(`not finished after ${WHOLE_RUN_MS / 60_000} minutes`), WHOLE_RUN_MS).unref()
+process.once('SIGINT', () => stopEarly('interrupted'))
+process.once('SIGTERM', () => stopEarly('terminated'))
+setTimeout(() => stopEarly(`not finished after ${WHOLE_RUN_MS / 60_000} minutes`), WHOLE_RUN_MS).unref()
 process.exit(await main())

@@ -89,10 +89,9 @@ describe('npm start', () => {
     const [first, second] = await Promise.all([startedInstance(one), startedInstance(two)])
     expect((await call(first.state, 'PUT', '/tenants/acme')).status).toBe(201)
     expect((await call(second.state, 'GET', '/tenants/acme')).status).toBe(404)
-    expect(runToEnd('start', { DATA_DIR: one, API_PORT: '0' })).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('already, as process') as string,
-    })
+    const third = runToEnd('start', { DATA_DIR: one, API_PORT: '0' })
+    expect(third.status).toBe(1)
+    expect(third.stderr).toContain('already, as process')
     expect(runToEnd('reset', { DATA_DIR: one })).toMatchObject({ status: 1 })
 
     first.child.kill('SIGTERM')

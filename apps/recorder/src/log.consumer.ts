@@ -2,6 +2,7 @@ import { Controller, Inject } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
 import { SECOND, toError } from '@barnabas/domain'
 import type { LogRecord, PartitionLease, RecordBatch } from '@barnabas/kafka'
+import { isUnavailable } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 import { OutboxSender } from './outbox-sender.js'
 import { RecordLog } from './record-log.js'
@@ -15,6 +16,11 @@ export type EndOffsetOf = (kafkaTopic: string, partition: number) => Promise<num
 
 /** More rows a transaction gain nothing (bulk inserts level off near 1,000) and hold its locks longer. */
 const MAX_BATCH_RECORDS = 1_000
+/**
+ * A bulk insert writes bytes as text, and copies it: a batch of 60 MiB took 370 MiB of memory, and every partition may
+ * have one under way.
+ */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 5 * SECOND
 
@@ -52,7 +58,7 @@ export class LogConsumer {
     if (partition.isWriting) return
     partition.isWriting = true
     while (partition.waiting.length > 0 && !lease.stopping.aborted) {
-      const records = partition.waiting.splice(0, MAX_BATCH_RECORDS)
+      const records = takeBatch(partition.waiting)
       for (const { offset } of records) lease.begin(offset)
       if (!(await this.write(records, partition, lease))) break
       for (const { offset } of records) lease.done(offset)
@@ -80,10 +86,22 @@ export class LogConsumer {
         return true
       } catch (error) {
         const fields = { kafka_topic: kafkaTopic, partition: number, error: toError(error).message }
-        this.log.warn({ ...fields, retry_in_ms: delayMs }, 'log.waits_for_postgres')
+        // What is not PostgreSQL's absence is a mistake of ours that stops the partition: somebody must see it.
+        if (isUnavailable(error)) this.log.warn({ ...fields, retry_in_ms: delayMs }, 'log.waits_for_postgres')
+        else this.log.error({ ...fields, retry_in_ms: delayMs }, 'log.batch_failed')
         await new Promise((resolve) => setTimeout(resolve, delayMs))
       }
     }
     return false
   }
+}
+
+/** Takes one batch off the front: at least one record, and no more than the bounds. */
+function takeBatch(waiting: LogRecord[]): LogRecord[] {
+  let bytes = 0
+  const end = waiting.findIndex(({ value }, at) => {
+    bytes += value?.length ?? 0
+    return at > 0 && (at >= MAX_BATCH_RECORDS || bytes > MAX_BATCH_BYTES)
+  })
+  return waiting.splice(0, end === -1 ? waiting.length : end)
 }

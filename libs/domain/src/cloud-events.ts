@@ -114,7 +114,7 @@ function extensions(attributes: Record<string, unknown>): Record<string, string>
 
 /** A URI reference or id of this length is one gone wrong, and it must fit into a header. Chosen, not measured. */
 const MAX_TEXT_CHARACTERS = 2_048
-// eslint-disable-next-line no-control-regex -- CloudEvents §3.1 forbids control characters in strings
+/** CloudEvents §3.1 forbids control characters in strings. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 const checkText: Check = (value) => {

@@ -15,7 +15,6 @@ const TOPIC = /^[\x20-\x7e]*$/
 /** A header name's characters (RFC 9110 §5.1), since metadata become headers. */
 const METADATA_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 /** Control characters would end a header and begin another. */
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/
 
 const MEMBERS = new Set([

@@ -24,6 +24,9 @@ export function roundToTier(delayMs: number, tiers: readonly Tier[]): number {
   return near?.delayMs ?? delayMs
 }
 
+/** A tier may be longer than what is left by this much: a little late is better than several hops more. */
+const MAX_OVERSHOOT_MS = 100
+
 /**
  * The next hop of a delivery that is due in `remainingMs`. Takes the largest tier that is not too long; what
  * is left afterwards comes back here. Less than the smallest tier, but too long to hold, takes the smallest:
@@ -31,11 +34,13 @@ export function roundToTier(delayMs: number, tiers: readonly Tier[]): number {
  */
 export function planHop(remainingMs: number, tiers: readonly Tier[]): Hop {
   const sorted = [...tiers].sort((left, right) => left.delayMs - right.delayMs)
-  const fitting = sorted.filter((tier) => tier.delayMs <= remainingMs).at(-1)
+  const fitting = sorted.filter((tier) => tier.delayMs - overshootMs(tier) <= remainingMs).at(-1)
   if (fitting) return { kind: 'tier', tier: fitting }
   const smallest = sorted[0]
   return remainingMs <= MAX_HOLD_MS || !smallest ? { kind: 'hold' } : { kind: 'tier', tier: smallest }
 }
+
+const overshootMs = (tier: Tier): number => Math.min(MAX_OVERSHOOT_MS, tier.delayMs * ROUNDING)
 
 const UNITS = [
   ['h', 3_600_000],

@@ -1,5 +1,5 @@
 import { SECOND, toError } from '@barnabas/domain'
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
+import type { Consumer, EachBatchPayload, Kafka, Offsets } from 'kafkajs'
 import type { KafkaLog } from './kafka-log.js'
 import { LeasedPartition } from './leased-partition.js'
 import { detachRecord } from './log-record.js'
@@ -55,7 +55,7 @@ const DISCONNECT_LIMIT_MS = 3 * SECOND
 const FIRST_RESTART_DELAY_MS = 300
 const MAX_RESTART_DELAY_MS = 5 * SECOND
 
-type Commit = EachBatchPayload['commitOffsetsIfNecessary']
+type Commit = (offsets: Offsets) => Promise<void>
 
 export class HandoffConsumer {
   private consumer: Consumer | null = null
@@ -156,7 +156,7 @@ export class HandoffConsumer {
 
   private handOff(payload: EachBatchPayload): void {
     const { topic, partition, messages } = payload.batch
-    this.commit = payload.commitOffsetsIfNecessary
+    this.commit = (offsets) => payload.commitOffsetsIfNecessary(offsets)
     const handler = this.handlers.get(topic)
     const first = messages[0]
     if (!handler || !first || this.isStopping || !this.assigned.has(partitionKey(topic, partition))) return

@@ -40,8 +40,8 @@ export function isUnavailable(error: unknown): boolean {
   return cause !== undefined && isUnavailable(cause)
 }
 
-/** Classes 22 and 23: the data itself was refused; it will be refused again. */
-export const isDataError = (error: unknown): boolean => /^2[23]/.test(sqlState(error))
+/** Classes 22 and 23, and a key too long for an index: the data itself was refused; it will be refused again. */
+export const isDataError = (error: unknown): boolean => /^(2[23]|54000$)/.test(sqlState(error))
 
 const UNIQUE_VIOLATION = '23505'
 export const isUniqueViolation = (error: unknown): boolean => sqlState(error) === UNIQUE_VIOLATION

@@ -139,6 +139,12 @@ export const migrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    version: 3,
+    about:
+      'Index for looking destinations up by public ids. Blocks changes of destinations while it is built.',
+    sql: `CREATE INDEX destinations_by_tenant ON destinations (tenant_id, id) WHERE deleted_at IS NULL`,
+  },
 ]
 
 /** The schema that this build needs. */

@@ -48,7 +48,7 @@ export function createLogger({ app, level, isPretty }: LoggerOptions): Logger {
 
 /** What Nest's own lines need; only its warnings and errors are ours to pass on. */
 export function nestLogger(log: Logger) {
-  const context = (rest: readonly unknown[]): object => ({ context: String(rest.at(-1) ?? '') })
+  const context = (rest: readonly unknown[]): object => ({ context: rest.at(-1) })
   return {
     log: (message: unknown, ...rest: unknown[]) => log.debug(context(rest), `nest: ${String(message)}`),
     warn: (message: unknown, ...rest: unknown[]) => log.warn(context(rest), `nest: ${String(message)}`),

@@ -103,7 +103,8 @@ function give(answer: Answer, response: ServerResponse): void {
     case 'garbage':
       response.socket?.end('this is not HTTP\r\n\r\n')
       return
-    default:
+    case 'answer':
+    case undefined:
       setTimeout(
         () => response.writeHead(answer.status, answer.headers).end(answer.body),
         answer.delayMs ?? 0,

@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs'
 import { freshDatabase, testBrokers, uniqueName } from '@barnabas/testing'
 import { startApps, type AppName } from '@barnabas/tools'
 import { Api } from './api.js'
@@ -32,7 +31,7 @@ const settings = {
   PARTITIONS: '4',
   RETRY_SCHEDULE: '1s,2s',
   RETRY_TIERS: '1s,2s',
-  LOG_LEVEL: 'info',
+  LOG_LEVEL: 'warn',
 } as const
 
 /** Starts all apps and waits until each is ready. */
@@ -43,7 +42,6 @@ export async function startStack({ services, env = {} }: StackOptions = {}): Pro
     env: { ...settings, ...place, ...env },
     onLine: (app, line) => {
       lines.push(`${app} ${line}`)
-      appendFileSync('/tmp/h5/apps.log', `${app} ${line}\n`)
       if (lines.length > SHOWN_LINES) lines.shift()
     },
   })

@@ -21,9 +21,9 @@ export interface Guarded {
   readonly hasExited: boolean
   /** Resolves when the service has ended. */
   readonly exited: Promise<void>
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
   /** `kill -9` of the service, for failure tests. */
-  kill9(): Promise<void>
+  readonly kill9: () => Promise<void>
 }
 
 /** Starts a service in a process group of its own, so that Ctrl-C does not reach it before the apps have ended. */

@@ -53,25 +53,32 @@ const MAX_TOPICS = 1_000
 /** Reads the body of a create; throws 422 with every mistake. */
 export function readCreate(body: unknown, knownTopics: readonly string[]): CreateInput {
   const { given, problems } = open(body, CREATABLE)
-  const type = given['type']
-  if (typeof type !== 'string' || type === '') problems.push({ path: 'type', message: 'is required' })
-  if (given['topics'] === undefined) problems.push({ path: 'topics', message: 'is required' })
-  if (given['config'] === undefined) problems.push({ path: 'config', message: 'is required' })
+  const { type } = given
+  for (const path of ['type', 'topics', 'config']) {
+    if (isAbsent(given[path]) || given[path] === '') problems.push({ path, message: 'is required' })
+  }
   const input: CreateInput = {
     id: readId(given['id'], problems),
     type: typeof type === 'string' ? type : '',
-    topics: readTopics(given['topics'], knownTopics, problems) ?? [],
+    topics: isAbsent(given['topics']) ? [] : (readTopics(given['topics'], knownTopics, problems) ?? []),
     config: readObject(given['config'], 'config', problems) ?? {},
     credentials: readObject(given['credentials'], 'credentials', problems) ?? {},
     deliveryMetadata: metadataOf(given['delivery_metadata'], problems, 'delivery_metadata'),
     metadata: isAbsent(given['metadata']) ? null : metadataOf(given['metadata'], problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems) ?? null,
-    createdAt: readPast(given['created_at'], 'created_at', problems) ?? undefined,
-    updatedAt: readPast(given['updated_at'], 'updated_at', problems) ?? undefined,
+    ...readImportedTimes(given, problems),
   }
   checkFilter(given['filter'], problems)
   if (problems.length > 0) throw validationFailed(problems)
   return input
+}
+
+/** An import from another system keeps its times. */
+function readImportedTimes(given: Json, problems: Problem[]): Pick<CreateInput, 'createdAt' | 'updatedAt'> {
+  return {
+    createdAt: readPast(given['created_at'], 'created_at', problems) ?? undefined,
+    updatedAt: readPast(given['updated_at'], 'updated_at', problems) ?? undefined,
+  }
 }
 
 /** Reads the body of a change; throws 422 with every mistake. */

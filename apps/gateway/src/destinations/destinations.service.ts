@@ -1,10 +1,4 @@
-import {
-  newDestinationId,
-  newDestinationUid,
-  type DestinationUid,
-  type Problem,
-  type SecretBox,
-} from '@barnabas/domain'
+import { newDestinationId, newDestinationUid, type DestinationUid, type SecretBox } from '@barnabas/domain'
 import { findDriver, MASK, type Driver, type RawSettings, type ValidSettings } from '@barnabas/drivers'
 import {
   createDestination,
@@ -190,6 +184,6 @@ function driverOf(type: string): Driver {
 
 function validated(driver: Driver, settings: RawSettings): ValidSettings {
   const valid = driver.validate(settings)
-  if (!valid.ok) throw validationFailed(valid.failure as readonly Problem[])
+  if (!valid.ok) throw validationFailed(valid.failure)
   return valid.value
 }

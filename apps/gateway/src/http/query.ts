@@ -42,8 +42,7 @@ export interface ListLimits {
 export function readListQuery(query: RawQuery, { defaultLimit, maxLimit, orderBy }: ListLimits): ListQuery {
   const problems: Problem[] = []
   const limit = readLimit(valueOf(query, 'limit'), defaultLimit, maxLimit, problems)
-  const dir = valueOf(query, 'dir') ?? 'desc'
-  if (dir !== 'asc' && dir !== 'desc') problems.push({ path: 'dir', message: 'must be asc or desc' })
+  const dir = readDir(valueOf(query, 'dir'), problems)
   const asked = valueOf(query, 'order_by')
   if (asked !== undefined && asked !== orderBy)
     problems.push({ path: 'order_by', message: `must be ${orderBy}` })
@@ -55,7 +54,7 @@ export function readListQuery(query: RawQuery, { defaultLimit, maxLimit, orderBy
   if (problems.length > 0) throw validationFailed(problems)
   return {
     limit,
-    dir: dir === 'asc' ? 'asc' : 'desc',
+    dir,
     ...(next === undefined ? {} : { next }),
     ...(prev === undefined ? {} : { prev }),
     ...(time === undefined ? {} : { time }),
@@ -73,6 +72,12 @@ function readLimit(
   if (/^\d+$/.test(raw) && limit >= 1 && limit <= maxLimit) return limit
   problems.push({ path: 'limit', message: `must be a whole number from 1 to ${maxLimit}` })
   return defaultLimit
+}
+
+function readDir(raw: string | undefined, problems: Problem[]): 'asc' | 'desc' {
+  if (raw === 'asc' || raw === 'desc') return raw
+  if (raw !== undefined) problems.push({ path: 'dir', message: 'must be asc or desc' })
+  return 'desc'
 }
 
 function readTime(query: RawQuery, problems: Problem[]): TimeRange | undefined {

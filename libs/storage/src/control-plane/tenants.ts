@@ -87,14 +87,17 @@ export async function listTenants(
     at: entity.createdAt.toISOString(),
     id: entity.uid,
   }))
-  const rows = await Promise.all(page.rows.map((entity) => toRow(tx, entity)))
+  const rows: TenantRow[] = []
+  // One after the other: a connection runs one statement at a time.
+  for (const entity of page.rows) rows.push(await toRow(tx, entity))
   return { ...page, rows, count }
 }
 
 /** Marks the tenant and its destinations as deleted; null when there is no such tenant. */
 export async function deleteTenant(tx: EntityManager, id: string): Promise<Changed[] | null> {
   await lockTenantId(tx, id)
-  const entity = await findLive(tx, id)
+  // A destination that is being created holds this lock: it must be seen below, or be refused.
+  const entity = await findLive(tx, id, 'for-update')
   if (!entity) return null
   const destinations: { uid: string; version: string }[] = await queryReturning(
     tx,
@@ -120,11 +123,12 @@ export async function queryReturning<Row>(
   return rows
 }
 
-const findLive = (tx: EntityManager, id: string): Promise<TenantEntity | null> =>
-  tx
+function findLive(tx: EntityManager, id: string, lock?: 'for-update'): Promise<TenantEntity | null> {
+  const select = tx
     .createQueryBuilder(TenantEntity, 'tenant')
     .where('tenant.id = :id AND tenant.deleted_at IS NULL', { id })
-    .getOne()
+  return (lock ? select.setLock('pessimistic_write') : select).getOne()
+}
 
 async function toRow(tx: EntityManager, entity: TenantEntity): Promise<TenantRow> {
   const rows: { count: string; topics: string[] | null }[] = await tx.query(

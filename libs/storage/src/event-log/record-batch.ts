@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import type { AttemptRecord, Routing, Signal } from '@barnabas/domain'
 import { ensureDays, logDayOf } from './days.js'
 import { putIntoOutbox } from './outbox.js'
+import { flawOf } from './flaw.js'
 import { writeAttempts, writeRoutings } from './write.js'
 
 /** One Kafka record to be logged. `unreadable` ones are set aside with their bytes. */
@@ -54,13 +55,20 @@ export async function recordBatch(
 ): Promise<Recorded> {
   const stored = await lockOffset(tx, batch)
   const isNewPartition = batch.endOffset !== null && batch.endOffset < stored
-  const items = isNewPartition ? batch.items : batch.items.filter(({ offset }) => offset >= stored)
+  const fresh = isNewPartition ? batch.items : batch.items.filter(({ offset }) => offset >= stored)
+  const items = fresh.map(withoutFlaw)
   const last = items.at(-1)
   if (!last) return { written: 0, repeated: batch.items.length, setAside: 0, isNewPartition }
   const setAside = await writeItems(tx, batch, items, options)
   await storeOffset(tx, batch, last.offset + 1)
   const repeated = batch.items.length - items.length
   return { written: items.length - setAside, repeated, setAside, isNewPartition }
+}
+
+/** What lacks a field would fail before PostgreSQL could refuse it, again and again: it is unreadable. */
+function withoutFlaw(item: LogItem): LogItem {
+  const reason = flawOf(item)
+  return reason === null ? item : { offset: item.offset, bytes: item.bytes, kind: 'unreadable', reason }
 }
 
 async function writeItems(
@@ -124,6 +132,13 @@ async function setAside(tx: EntityManager, batch: LogBatch, item: LogItem, reaso
   await tx.query(
     `INSERT INTO set_aside_records (kafka_topic, partition, record_offset, reason, meta, value)
      VALUES ($1, $2, $3, $4, $5, $6)`,
-    [batch.kafkaTopic, batch.partition, item.offset, reason, item.bytes.meta, item.bytes.value],
+    [
+      batch.kafkaTopic,
+      batch.partition,
+      item.offset,
+      reason.replaceAll('\u0000', '\ufffd'),
+      item.bytes.meta,
+      item.bytes.value,
+    ],
   )
 }

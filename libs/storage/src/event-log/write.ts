@@ -14,10 +14,7 @@ export async function writeRoutings(
   tx: EntityManager,
   routings: readonly Dated<Routing>[],
 ): Promise<Refused<Dated<Routing>>[]> {
-  const unique = uniqueBy(routings, ({ day, event, matched }) =>
-    [day, event.tenantId, event.id, matched[0]?.uid ?? ''].join('\n'),
-  )
-  return insertBisecting(tx, unique, async (rows) => {
+  return insertBisecting(tx, routings, async (rows) => {
     const events = uniqueBy(rows, ({ day, event }) => [day, event.tenantId, event.id].join('\n'))
     const column = <Value>(read: (row: Dated<Routing>) => Value): Value[] => events.map(read)
     await tx.query(INSERT_EVENTS, [
