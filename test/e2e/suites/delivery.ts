@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Customers } from '../support/customers.js'
-import { Inbox, type Arrival } from '../support/inbox.js'
+import type { Arrival, Inbox } from '../support/inbox.js'
 import type { Stack } from '../support/stack.js'
 import { hasValidSignature } from '../support/webhook-signature.js'
 import { untilPasses } from '../support/until-passes.js'

@@ -9,7 +9,7 @@ export interface Stack {
   readonly api: Api
   readonly kafka: KafkaClient
   /** Full name of one of our Kafka topics. */
-  kafkaTopic(name: string): string
+  readonly kafkaTopic: (name: string) => string
   /** Kills the app as the kernel would; its supervisor starts it again. */
   kill9(app: AppName): Promise<void>
   stop(): Promise<void>
@@ -72,7 +72,7 @@ interface Place {
 /** Where a stack keeps its data, and how that is given back. */
 interface Lease {
   readonly place: Place
-  release(): Promise<void>
+  readonly release: () => Promise<void>
 }
 
 const placeOf = ({ postgres, kafka }: Services): Lease => ({
@@ -82,8 +82,8 @@ const placeOf = ({ postgres, kafka }: Services): Lease => ({
 
 /** A database and a prefix that no other test uses, in the services of the test set-up. */
 async function freshPlace(): Promise<Lease> {
-  const { url, drop } = await freshDatabase()
+  const database = await freshDatabase()
   const KAFKA_TOPIC_PREFIX = `${uniqueName('e2e')}.`
-  const place = { DATABASE_URL: url, KAFKA_BROKERS: testBrokers().join(','), KAFKA_TOPIC_PREFIX }
-  return { place, release: drop }
+  const place = { DATABASE_URL: database.url, KAFKA_BROKERS: testBrokers().join(','), KAFKA_TOPIC_PREFIX }
+  return { place, release: () => database.drop() }
 }
