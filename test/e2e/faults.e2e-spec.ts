@@ -102,8 +102,11 @@ describe('a stack with services of its own', () => {
       expect(kept.body.config).toEqual({ url: subscriber.inbox.url })
       const { id } = await stack.api.publish({ tenant_id: customer.id, topic: 'order.paid', data: {} })
       await allArrive([id])
-      const events = await stack.api.get<LoggedEvent>(`/events/${before ?? ''}`)
-      expect([events.status, events.body.tenant_id]).toEqual([200, customer.id])
+      // The stop may have come before the log had it; then it is logged now.
+      await untilPasses(async () => {
+        const event = await stack.api.get<LoggedEvent>(`/events/${before ?? ''}`)
+        expect([event.status, event.body.tenant_id]).toEqual([200, customer.id])
+      })
     },
     TEST_TIMEOUT_MS,
   )

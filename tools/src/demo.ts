@@ -104,9 +104,7 @@ async function play(instance: RunningInstance): Promise<void> {
   const api = new Api(instance.apiUrl, instance.apiKey)
   let secret = ''
   const deliveries = new Deliveries(() => secret)
-  process.once('SIGINT', () =>
-    deliveries.interrupt(new Problem('Interrupted; the tenant of the demo was deleted.')),
-  )
+  process.once('SIGINT', () => deliveries.interrupt(new Problem('Interrupted.')))
   const receiver = await DemoReceiver.start((received) => deliveries.take(received))
   const kafka = openKafka({ ...instance.kafka, clientId: 'barnabas-demo' })
   const stage: Stage = { instance, api, kafka, deliveries, receiver, tenantId }

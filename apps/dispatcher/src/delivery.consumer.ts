@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
-import { MAX_HOLD_MS, planHop, SECOND, type Decision, type Delivery, type Tier } from '@barnabas/domain'
+import { MAX_HOLD_MS, planHop, SECOND, type AttemptRecord, type Delivery, type Tier } from '@barnabas/domain'
 import {
   CatalogReader,
   decodeDelivery,
@@ -21,6 +21,7 @@ import {
   type PartitionLease,
   type RecordBatch,
   type Unreadable,
+  type WriteResult,
 } from '@barnabas/kafka'
 import type { Logger } from '@barnabas/telemetry'
 import { untilTime } from './alarm.js'
@@ -69,22 +70,27 @@ export class DeliveryConsumer {
     const read = decodeDelivery(record)
     const isWritten = read.ok
       ? await this.deliver(read.value, record, lease)
-      : await this.putAside(record, read.failure, lease)
+      : await this.isSent(this.putAside(record, read.failure, lease))
     if (isWritten) lease.done(record.offset)
   }
 
   private async deliver(delivery: Delivery, record: LogRecord, lease: PartitionLease): Promise<boolean> {
     const { offset } = record
-    if (!(await this.hasCatalog(delivery))) return this.defer(delivery, lease)
+    if (!(await this.hasCatalog(delivery))) return this.isSent(this.defer(delivery, lease))
     const ended = this.attempts.endWithoutSend(delivery)
     if (ended) return this.write(delivery, ended, lease)
-    if (delivery.dueAtMs - Date.now() > MAX_HOLD_MS) return this.putBack(delivery, lease)
+    if (delivery.dueAtMs - Date.now() > MAX_HOLD_MS) return this.isSent(this.putBack(delivery, lease))
     await untilTime(delivery.dueAtMs, lease.stopping)
     const verdict = await this.lanes.run(delivery.destinationUid, lease.stopping, () => {
       lease.begin(offset)
       return this.attempts.attempt(delivery, lease.signal)
     })
     return verdict !== null && this.write(delivery, verdict, lease)
+  }
+
+  /** Records that only move on are as large as they were: Kafka took them before. */
+  private async isSent(result: Promise<WriteResult>): Promise<boolean> {
+    return (await result) === 'written'
   }
 
   /** Waits until the catalog is as new as the router's was, which made this delivery. */
@@ -95,7 +101,7 @@ export class DeliveryConsumer {
   }
 
   /** Put off without an attempt: same attempt number, one deferral more. */
-  private defer(delivery: Delivery, lease: PartitionLease): Promise<boolean> {
+  private defer(delivery: Delivery, lease: PartitionLease): Promise<WriteResult> {
     this.kafka.log.warn({ delivery_id: delivery.id, deferrals: delivery.deferrals }, 'delivery.deferred')
     const tier = this.smallestTier()
     const dueAtMs = Math.max(delivery.dueAtMs, Date.now() + tier.delayMs)
@@ -103,23 +109,34 @@ export class DeliveryConsumer {
   }
 
   /** Came long before its time (clocks differ, or a tier was drained): it waits on in a tier, unchanged. */
-  private putBack(delivery: Delivery, lease: PartitionLease): Promise<boolean> {
+  private putBack(delivery: Delivery, lease: PartitionLease): Promise<WriteResult> {
     return this.send(lease, this.next(delivery))
   }
 
-  private write(delivery: Delivery, verdict: Verdict, lease: PartitionLease): Promise<boolean> {
+  private async write(delivery: Delivery, verdict: Verdict, lease: PartitionLease): Promise<boolean> {
+    const whole = await this.send(
+      lease,
+      ...this.consequences(delivery, verdict),
+      this.attempt(verdict.record),
+    )
+    if (whole !== 'too-large') return whole === 'written'
+    const bare = withoutBulk(delivery, verdict)
+    const ending = this.consequences(bare.delivery, bare.verdict)
+    return (await this.send(lease, ...ending, this.attempt(bare.verdict.record))) !== 'lost'
+  }
+
+  private attempt(record: AttemptRecord): OutRecord {
     const { names, partitions } = this.options
-    const key = delivery.destinationUid
-    const attempt: OutRecord = {
+    const key = record.destinationUid
+    return {
       kafkaTopic: names.attempts,
       key,
       partition: partitionOf(key, partitions),
-      ...encodeAttempt(verdict.record),
+      ...encodeAttempt(record),
     }
-    return this.send(lease, ...this.consequences(delivery, verdict.decision, verdict), attempt)
   }
 
-  private consequences(delivery: Delivery, decision: Decision, verdict: Verdict): OutRecord[] {
+  private consequences(delivery: Delivery, { decision, record }: Verdict): OutRecord[] {
     switch (decision.kind) {
       case 'done':
       case 'cancel':
@@ -130,7 +147,7 @@ export class DeliveryConsumer {
       }
       case 'dead-letter': {
         const { code } = decision
-        const reason = { code, detail: verdict.record.detail, deadLetteredAtMs: Date.now() }
+        const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now() }
         return [this.record(this.options.names.deadLetters, delivery, encodeDeadLetter(delivery, reason))]
       }
     }
@@ -166,7 +183,7 @@ export class DeliveryConsumer {
     record: LogRecord,
     { reason, detail }: Unreadable,
     lease: PartitionLease,
-  ): Promise<boolean> {
+  ): Promise<WriteResult> {
     const { names } = this.options
     const { kafkaTopic, partition, offset, key } = record
     this.kafka.log.error({ kafka_topic: kafkaTopic, partition, offset, detail }, `delivery.${reason}`)
@@ -181,17 +198,29 @@ export class DeliveryConsumer {
     return this.send(lease, { kafkaTopic: names.ingestRejected, key, partition, ...rejected })
   }
 
-  /** False when the lease ended first: then another process delivers it again. */
-  private async send(lease: PartitionLease, ...records: OutRecord[]): Promise<boolean> {
+  /** `lost`: the lease ended first, and another process delivers it again. */
+  private async send(lease: PartitionLease, ...records: OutRecord[]): Promise<WriteResult> {
     const results = await Promise.all(
       records.map((record) => writeThrough(this.kafka.producer, record, lease)),
     )
-    if (results.includes('too-large')) {
-      this.kafka.log.error(
-        { kafka_topics: records.map((record) => record.kafkaTopic) },
-        'delivery.record_too_large',
-      )
-    }
-    return !results.includes('lost')
+    if (results.includes('lost')) return 'lost'
+    if (!results.includes('too-large')) return 'written'
+    const kafkaTopics = records.map((record) => record.kafkaTopic)
+    this.kafka.log.error({ kafka_topics: kafkaTopics }, 'delivery.record_too_large')
+    return 'too-large'
   }
+}
+
+/**
+ * What remains of a delivery whose records are larger than Kafka takes (somebody lowered a limit of the Kafka
+ * topics): the end is recorded all the same, without payload and answer; what would be tried again cannot be.
+ */
+function withoutBulk(delivery: Delivery, verdict: Verdict): { delivery: Delivery; verdict: Verdict } {
+  const bare = { ...delivery, payload: Buffer.alloc(0), event: { ...delivery.event, metadata: {} } }
+  const record = { ...verdict.record, response: null }
+  if (verdict.decision.kind !== 'retry') return { delivery: bare, verdict: { ...verdict, record } }
+  const decision = { kind: 'dead-letter', code: 'record_too_large' } as const
+  const detail = 'The delivery is larger than Kafka takes, so it cannot be tried again.'
+  const ended = { ...record, decision: decision.kind, code: decision.code, detail, dueAtMs: null }
+  return { delivery: bare, verdict: { decision, record: ended } }
 }

@@ -54,6 +54,7 @@ const STOP_POLL_MS = 20
 const DISCONNECT_LIMIT_MS = 3 * SECOND
 const FIRST_RESTART_DELAY_MS = 300
 const MAX_RESTART_DELAY_MS = 5 * SECOND
+const QUIET_RESTART_DELAY_MS = 2 * SECOND
 
 type Commit = (offsets: Offsets) => Promise<void>
 
@@ -65,6 +66,7 @@ export class HandoffConsumer {
   private readonly assigned = new Set<string>()
   private isStopping = false
   private isMember = false
+  private hasJoinedOnce = false
   private restartDelayMs = FIRST_RESTART_DELAY_MS
   private restartTimer: NodeJS.Timeout | null = null
   private commitTimer: NodeJS.Timeout | null = null
@@ -144,6 +146,7 @@ export class HandoffConsumer {
   private onJoin(consumer: Consumer, assignment: Record<string, number[]>): void {
     this.endLeases()
     this.isMember = true
+    this.hasJoinedOnce = true
     this.restartDelayMs = FIRST_RESTART_DELAY_MS
     this.assigned.clear()
     for (const [topic, partitions] of Object.entries(assignment)) {
@@ -151,7 +154,8 @@ export class HandoffConsumer {
       // A pause survives a rebalance, even for a partition that was lost and came back.
       consumer.resume([{ topic, partitions }])
     }
-    this.options.log.info({ group_id: this.options.groupId, assignment }, 'kafka.group_joined')
+    const fields = { group_id: this.options.groupId, partitions: this.assigned.size }
+    this.options.log.info(fields, 'kafka.group_joined')
   }
 
   private handOff(payload: EachBatchPayload): void {
@@ -222,7 +226,9 @@ export class HandoffConsumer {
     void this.disconnect()
     if (this.isStopping || this.restartTimer) return
     const fields = { group_id: this.options.groupId, error: error.message, retry_in_ms: this.restartDelayMs }
-    this.options.log.warn(fields, 'kafka.consumer_replaced')
+    // The coordinator of a cluster that has just started is loading: the first tries of a new consumer often fail.
+    const level = this.hasJoinedOnce || this.restartDelayMs > QUIET_RESTART_DELAY_MS ? 'warn' : 'debug'
+    this.options.log[level](fields, 'kafka.consumer_replaced')
     this.restartTimer = setTimeout(() => {
       this.restartTimer = null
       void this.connect()

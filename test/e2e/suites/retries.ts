@@ -40,6 +40,10 @@ export function describeRetries(stack: () => Stack): void {
           [2, 'failed', '500'],
           [3, 'success', '200'],
         ])
+        const dueAtMs = logged.map(({ next_attempt_at }) => next_attempt_at && Date.parse(next_attempt_at))
+        expect(second?.atMs).toBeGreaterThanOrEqual(dueAtMs[0] || Number.NaN)
+        expect(third?.atMs).toBeGreaterThanOrEqual(dueAtMs[1] || Number.NaN)
+        expect(dueAtMs[2]).toBeNull()
       },
       TEST_TIMEOUT_MS,
     )

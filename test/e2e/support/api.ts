@@ -51,6 +51,8 @@ export interface Attempt {
   readonly attempt_number: number
   readonly event_id: string
   readonly destination_id: string
+  /** When the next attempt is due; null when none follows. */
+  readonly next_attempt_at: string | null
   readonly response_data?: { readonly status_code: number; readonly body: string } | null
 }
 

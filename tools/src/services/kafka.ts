@@ -103,11 +103,15 @@ rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
 `
 
-/** A cluster id is 16 bytes in unpadded base64url. */
+/** 16 bytes in unpadded base64url. One that begins with a dash would be taken for an option of the tool. */
+function newClusterId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newClusterId() : id
+}
+
 function format(folder: string, classpath: string, config: string): void {
   rmSync(join(folder, 'data'), { recursive: true, force: true })
-  const id = randomBytes(16).toString('base64url')
-  const tool = ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', config]
+  const tool = ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', newClusterId(), '-c', config]
   const { status, stderr, stdout } = spawnSync('java', tool, { encoding: 'utf8', cwd: folder })
   if (status !== 0) throw new Problem(`Kafka could not create its data in ${folder}:\n${stdout}${stderr}`)
 }

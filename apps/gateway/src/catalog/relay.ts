@@ -36,6 +36,7 @@ export class CatalogRelay {
   private isWoken = false
   private timer: NodeJS.Timeout | null = null
   private mustWriteAll = false
+  private failures = 0
   private completedAtMs = 0
   private purgedAtMs = 0
   /** What this relay wrote last, to notice a later record of an earlier version. */
@@ -86,8 +87,12 @@ export class CatalogRelay {
       if (this.state === 'waiting' && !(await this.takeLock())) return
       if (this.state === 'repairing') await this.repair()
       if (this.state === 'active') await this.publishChanges()
+      this.failures = 0
     } catch (error) {
-      this.log.warn({ error: toError(error).message, state: this.state }, 'catalog.relay_waits')
+      // Right after the topic was created its leader is not known everywhere: once is no news.
+      this.failures++
+      const fields = { error: toError(error).message, state: this.state, failures: this.failures }
+      this.log[this.failures > 1 ? 'warn' : 'debug'](fields, 'catalog.relay_waits')
       await this.release()
     }
   }
