@@ -73,6 +73,15 @@ describe('Supervisor', () => {
     expect(said).toEqual([])
   })
 
+  it('restarts an app in order when asked, the old one first, and does not take that for a death', async () => {
+    await start('one', { STOP_TAKES_MS: '200' })
+    await supervisor.untilReady(10_000)
+    await supervisor.restart('one')
+    await supervisor.untilReady(10_000)
+    expect(journal()).toEqual(['one started', 'one stopping by SIGTERM', 'one stopped', 'one started'])
+    expect(said).toEqual([])
+  })
+
   it('reports that an app did not become ready within the time', async () => {
     await start('one', { DIES_AFTER_MS: '1' })
     expect(await supervisor.untilReady(300)).toBe(false)

@@ -17,6 +17,7 @@ interface Watched {
   startedAtMs: number
   restartDelayMs: number
   restartTimer: NodeJS.Timeout | null
+  isRestarting: boolean
 }
 
 /** Keeps apps running: one that ends is started again, with a growing delay. */
@@ -33,6 +34,7 @@ export class Supervisor {
       startedAtMs: Date.now(),
       restartDelayMs: FIRST_RESTART_DELAY_MS,
       restartTimer: null,
+      isRestarting: false,
     }
     this.watchedByName.set(app.name, watched)
     this.watch(watched)
@@ -65,9 +67,10 @@ export class Supervisor {
   async restart(name: string): Promise<void> {
     const watched = this.watchedByName.get(name)
     if (!watched) throw new Error(`no app "${name}" is supervised`)
-    const old = watched.process
+    watched.isRestarting = true
+    await watched.process.stop()
+    watched.isRestarting = false
     watched.process = new AppProcess(watched.options)
-    await old.stop()
     this.watch(watched)
   }
 
@@ -90,7 +93,7 @@ export class Supervisor {
     watched.startedAtMs = Date.now()
     this.options.onChange?.()
     void process.exited.then((code) => {
-      if (this.isStopping || watched.process !== process) return
+      if (this.isStopping || watched.isRestarting) return
       const wasLongUp = Date.now() - watched.startedAtMs >= LONG_ENOUGH_UP_MS
       const delayMs = wasLongUp ? FIRST_RESTART_DELAY_MS : watched.restartDelayMs
       watched.restartDelayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS)
