@@ -9,6 +9,8 @@ export interface Received {
   readonly rawHeaders: readonly string[]
   readonly body: Buffer
   readonly atMs: number
+  /** The sender's port: one per connection. */
+  readonly remotePort: number
 }
 
 /** How the receiver treats a request. */
@@ -45,11 +47,11 @@ export class Receiver {
     server.on('request', (request, response) => void this.take(request, response))
   }
 
-  static async start(script?: Script): Promise<Receiver> {
+  static async start(script?: Script, port = 0): Promise<Receiver> {
     const server = createServer()
     const receiver = new Receiver(server)
     if (script) receiver.script = script
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
     return receiver
   }
 
@@ -77,13 +79,16 @@ export class Receiver {
       rawHeaders: request.rawHeaders,
       body: Buffer.concat(chunks),
       atMs: Date.now(),
+      remotePort: request.socket.remotePort ?? 0,
     }
     this.received.push(received)
     give(this.script(received, this.received.length), response)
   }
 }
 
-export const startReceiver = (script?: Script): Promise<Receiver> => Receiver.start(script)
+/** On a free port unless one is given. */
+export const startReceiver = (script?: Script, port?: number): Promise<Receiver> =>
+  Receiver.start(script, port)
 
 function give(answer: Answer, response: ServerResponse): void {
   switch (answer.kind) {

@@ -87,7 +87,9 @@ function codeOf(error: unknown): Code {
   const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : []
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL')) return 'tls_failed'
-  if (code.startsWith('HPE_')) return 'protocol_error'
+  // undici's parser error has a code of llhttp's, or none, depending on where the answer went wrong.
+  if (code.startsWith('HPE_') || ('name' in error && error.name === 'HTTPParserError'))
+    return 'protocol_error'
   const known = CODE_BY_ERROR[code]
   if (known) return known
   return first === undefined ? 'connection_failed' : codeOf(first)
