@@ -15,7 +15,13 @@ const MAY_IMPORT = {
   storage: ['domain'],
 }
 
-const SPECS = ['**/*.spec.ts', '**/*.int-spec.ts', '**/*.e2e-spec.ts', 'test/**/*.ts']
+const SPECS = [
+  'libs/drivers/src/testing/**/*.ts',
+  '**/*.spec.ts',
+  '**/*.int-spec.ts',
+  '**/*.e2e-spec.ts',
+  'test/**/*.ts',
+]
 const SIZES = { skipBlankLines: true, skipComments: true }
 
 /** Arrows that must not be drawn, as zones: `target` must not import from `from`. */

@@ -81,16 +81,24 @@ function failedWith(code: Code): Outcome {
   return { kind: 'retryable', code, detail: SENTENCE_BY_CODE[code] ?? 'The delivery failed.' }
 }
 
-/** OpenSSL and llhttp name their errors by prefix; several addresses tried in vain come as an aggregate. */
+interface Thrown {
+  readonly code?: unknown
+  readonly name?: unknown
+  readonly errors?: unknown
+}
+
+/** Several addresses that were tried in vain come as an aggregate: the first tells as much as the others. */
 function codeOf(error: unknown): Code {
   if (typeof error !== 'object' || error === null) return 'connection_failed'
-  const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : []
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL')) return 'tls_failed'
-  // undici's parser error has a code of llhttp's, or none, depending on where the answer went wrong.
-  if (code.startsWith('HPE_') || ('name' in error && error.name === 'HTTPParserError'))
-    return 'protocol_error'
-  const known = CODE_BY_ERROR[code]
+  const { code, name, errors } = error as Thrown
+  const known = codeOfName(typeof code === 'string' ? code : '', name)
   if (known) return known
-  return first === undefined ? 'connection_failed' : codeOf(first)
+  return Array.isArray(errors) && errors.length > 0 ? codeOf(errors[0]) : 'connection_failed'
+}
+
+/** OpenSSL and llhttp name their errors by prefix; undici's parser error has a code of llhttp's, or none. */
+function codeOfName(code: string, name: unknown): Code | undefined {
+  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL')) return 'tls_failed'
+  if (code.startsWith('HPE_') || name === 'HTTPParserError') return 'protocol_error'
+  return CODE_BY_ERROR[code]
 }
