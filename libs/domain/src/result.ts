@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** One mistake in what somebody sent: where it is (a dotted path such as `config.url`) and what would be right. */
 export interface Problem {
   readonly path: string
@@ -16,5 +18,7 @@ export const failed = <Failure>(failure: Failure): { readonly ok: false; readonl
 
 /** Turns whatever was thrown into an Error, once, at the edge that caught it. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })
+  // Errors of another realm (a worker, a test runner's sandbox) are no instances of this one's class.
+  if (thrown instanceof Error || types.isNativeError(thrown)) return thrown
+  return new Error(String(thrown), { cause: thrown })
 }

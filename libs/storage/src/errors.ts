@@ -37,7 +37,8 @@ export function isUnavailable(error: unknown): boolean {
   const { message, cause } = toError(error)
   if (WITHOUT_CODE.some((text) => message.includes(text))) return true
   if (error instanceof AggregateError) return error.errors.some(isUnavailable)
-  return cause !== undefined && isUnavailable(cause)
+  // Only errors are followed: what was thrown as something else is its own cause for ever.
+  return cause instanceof Error && isUnavailable(cause)
 }
 
 /** Classes 22 and 23, and a key too long for an index: the data itself was refused; it will be refused again. */
