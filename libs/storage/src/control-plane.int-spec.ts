@@ -228,14 +228,18 @@ describe('the control plane in PostgreSQL', () => {
 
   it('tells an absent PostgreSQL from a mistake', async () => {
     const nowhere = openStorage({ url: 'postgres://me:pw@127.0.0.1:1/x', applicationName: 'int-spec' })
-    const refused = await nowhere.transaction((tx) => tx.query('SELECT 1')).catch((error: unknown) => error)
+    const refused: unknown = await nowhere
+      .transaction((tx) => tx.query('SELECT 1'))
+      .catch((error: unknown) => error)
     expect(isUnavailable(refused)).toBe(true)
     await nowhere.close()
-    const terminated = await storage
+    const terminated: unknown = await storage
       .transaction((tx) => tx.query('SELECT pg_terminate_backend(pg_backend_pid())'))
       .catch((error: unknown) => error)
     expect(isUnavailable(terminated)).toBe(true)
-    const wrong = await storage.transaction((tx) => tx.query('SELECT 1/0')).catch((error: unknown) => error)
+    const wrong: unknown = await storage
+      .transaction((tx) => tx.query('SELECT 1/0'))
+      .catch((error: unknown) => error)
     expect(isUnavailable(wrong)).toBe(false)
     expect(await storage.isReachable()).toBe(true)
   })

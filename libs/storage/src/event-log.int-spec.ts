@@ -156,7 +156,7 @@ describe('the event log', () => {
     const bytes = { meta: Buffer.from('{'), value: Buffer.from([1, 2]) }
     const unreadable: LogItem = { kind: 'unreadable', offset: 0, bytes, reason: 'is not JSON' }
     await record({ items: [unreadable, ...items(1, [attempt()])] })
-    const rows = await storage.transaction((tx) =>
+    const rows: unknown = await storage.transaction((tx) =>
       tx.query('SELECT reason, meta, value, record_offset FROM set_aside_records WHERE kafka_topic = $1', [
         kafkaTopic,
       ]),
