@@ -61,6 +61,7 @@ type Commit = (offsets: Offsets) => Promise<void>
 export class HandoffConsumer {
   private consumer: Consumer | null = null
   private commit: Commit | null = null
+  private connecting: Promise<void> = Promise.resolve()
   private handlers: ReadonlyMap<string, BatchHandler> = new Map()
   private readonly partitions = new Map<string, LeasedPartition>()
   private readonly assigned = new Set<string>()
@@ -81,7 +82,7 @@ export class HandoffConsumer {
   /** Begins to consume and keeps at it: while Kafka is away it tries again by itself. Returns at once. */
   start(): void {
     this.commitTimer = setInterval(() => void this.commitFinished(), COMMIT_INTERVAL_MS)
-    void this.connect()
+    this.connecting = this.connect()
   }
 
   async stop(): Promise<void> {
@@ -117,6 +118,7 @@ export class HandoffConsumer {
       await consumer.connect()
       // An offset out of range goes to the earliest record; `latest` would lose what lies between.
       await consumer.subscribe({ topics: [...this.handlers.keys()], fromBeginning: true })
+      if (this.consumer !== consumer) return
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -231,7 +233,7 @@ export class HandoffConsumer {
     this.options.log[level](fields, 'kafka.consumer_replaced')
     this.restartTimer = setTimeout(() => {
       this.restartTimer = null
-      void this.connect()
+      this.connecting = this.connect()
     }, this.restartDelayMs)
     this.restartDelayMs = Math.min(this.restartDelayMs * 2, MAX_RESTART_DELAY_MS)
   }
@@ -243,7 +245,9 @@ export class HandoffConsumer {
     this.isMember = false
     if (!consumer) return
     const limit = new Promise<void>((resolve) => setTimeout(resolve, DISCONNECT_LIMIT_MS).unref())
-    await Promise.race([consumer.disconnect().catch(() => undefined), limit])
+    // kafkajs forgets a consumer that is stopped during its first join: it would join, and hold its partitions for ever.
+    const left = this.connecting.then(() => consumer.disconnect()).catch(() => undefined)
+    await Promise.race([left, limit])
   }
 }
 

@@ -201,6 +201,27 @@ describe('the edge to a real Kafka', () => {
     await eventually(() => keeper.values.includes('b'))
   })
 
+  // kafkajs forgot a consumer that was stopped during its first join: it joined all the same, and held partitions that
+  // nobody read as long as the process lived.
+  it('is no member any more after a stop, whenever it comes', async () => {
+    const momentsMs = [0, 2, 5, 10, 20, 40, 80, 160, 320]
+    const groupIds = await Promise.all(
+      momentsMs.map(async (afterMs) => {
+        const id = uniqueName('group')
+        const subscriptions = () => Promise.resolve(new Map([[topic, new Keeper().handler]]))
+        const consumer = new HandoffConsumer({ kafka, groupId: id, log: silentLog, subscriptions })
+        consumer.start()
+        await new Promise((resolve) => setTimeout(resolve, afterMs))
+        await consumer.stop()
+        return id
+      }),
+    )
+    const membersOf = async () =>
+      (await admin.describeGroups(groupIds)).groups.flatMap(({ members }) => members).length
+    // Members that are merely silent would stay for the session timeout of 10 s.
+    await eventually(async () => (await membersOf()) === 0, { timeoutMs: 5_000 })
+  })
+
   it('begins at the earliest record when the committed one is gone, and never skips to the latest', async () => {
     await produce(0, 'a', 'b', 'c', 'd')
     await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '0' }] })
