@@ -151,6 +151,8 @@ describe('the gateway on a real Kafka and PostgreSQL', () => {
         422,
         expect.anything(),
       ],
+      ['NUL in a path', call('GET', '/tenants/%00'), 422, ['request must not hold NUL']],
+      ['NUL in a filter', call('GET', '/events?topic=%00'), 422, ['request must not hold NUL']],
       ['a bad cursor', call('GET', '/events?next=x'), 422, ['next is not a cursor of this list']],
       [
         'a bad limit',

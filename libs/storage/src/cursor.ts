@@ -27,12 +27,21 @@ export function readCursor({ next, prev }: CursorQuery): Cursor | null | 'bad-cu
     const decoded: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'))
     if (!Array.isArray(decoded)) return 'bad-cursor'
     const [at, id] = decoded as unknown[]
-    if (typeof at !== 'string' || typeof id !== 'string' || Number.isNaN(Date.parse(at))) return 'bad-cursor'
+    if (typeof at !== 'string' || typeof id !== 'string' || !isOurTime(at) || id.includes(NUL)) {
+      return 'bad-cursor'
+    }
     return { direction: next === undefined ? 'prev' : 'next', at, id }
   } catch {
     return 'bad-cursor'
   }
 }
+
+/** PostgreSQL's text cannot hold it. */
+const NUL = '\u0000'
+
+/** JavaScript reads more dates than PostgreSQL (years 0 and above 9999): only what we write is taken. */
+const isOurTime = (at: string): boolean =>
+  /^(?!0000)\d{4}-/.test(at) && !Number.isNaN(Date.parse(at)) && new Date(at).toISOString() === at
 
 const encode = ({ at, id }: { at: string; id: string }): string =>
   Buffer.from(JSON.stringify([at, id])).toString('base64url')

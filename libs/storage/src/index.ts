@@ -23,7 +23,7 @@ export {
   type TenantRow,
 } from './control-plane/tenants.js'
 export type { Page } from './cursor.js'
-export { isUnavailable } from './errors.js'
+export { isTextRefused, isUnavailable } from './errors.js'
 export * from './event-log/attempts.js'
 export { dayOf, dropDaysBefore, ensureDays } from './event-log/days.js'
 export * from './event-log/events.js'

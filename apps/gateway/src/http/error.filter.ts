@@ -1,9 +1,9 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { toError } from '@barnabas/domain'
-import { isUnavailable } from '@barnabas/storage'
+import { isTextRefused, isUnavailable } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
-import { ApiError, notFound, unavailable } from './api-error.js'
+import { ApiError, notFound, unavailable, validationFailed } from './api-error.js'
 
 /** Answers every failure in the contract's form `{ status, message, data }`, with our `code`. */
 @Catch()
@@ -19,6 +19,7 @@ export class ErrorFilter implements ExceptionFilter {
   toApiError(thrown: unknown, request: FastifyRequest): ApiError {
     if (thrown instanceof ApiError) return thrown
     if (isUnavailable(thrown)) return unavailable('the database cannot be reached; try again')
+    if (isTextRefused(thrown)) return validationFailed([{ path: 'request', message: 'must not hold NUL' }])
     const fromFramework = frameworkError(thrown)
     if (fromFramework) return fromFramework
     const fields = {

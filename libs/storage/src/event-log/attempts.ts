@@ -65,6 +65,9 @@ export function listAttempts(
   })
 }
 
+const SAME_DELIVERY = `SELECT FROM attempts later
+  WHERE later.event_id = attempts.event_id AND later.delivery_id = attempts.delivery_id`
+
 /**
  * Deliveries that ended as dead letters, each by its last record. One that was delivered in a later run is no dead
  * letter any more.
@@ -75,9 +78,10 @@ export function listDeadLetters(
 ): Promise<Page<AttemptRecord> | 'bad-cursor'> {
   return list(tx, query, (where) => {
     where.always(`decision = 'dead-letter'`)
+    where.always(`NOT EXISTS (${SAME_DELIVERY} AND later.outcome = 'delivered')`)
     where.always(
-      `NOT EXISTS (SELECT 1 FROM attempts later WHERE later.event_id = attempts.event_id
-         AND later.delivery_id = attempts.delivery_id AND later.outcome = 'delivered')`,
+      `NOT EXISTS (${SAME_DELIVERY} AND later.decision = 'dead-letter'
+         AND (later.started_at, later.attempt_id) > (attempts.started_at, attempts.attempt_id))`,
     )
   })
 }

@@ -1,6 +1,6 @@
 import type { Cursor } from '../cursor.js'
 
-/** Bounds of a time range, ISO-8601. */
+/** Bounds of a time range: whatever `Date.parse` reads, which is more than PostgreSQL does. */
 export interface TimeRange {
   readonly gt?: string | undefined
   readonly gte?: string | undefined
@@ -30,7 +30,10 @@ export class Where {
   time(column: string, range: TimeRange | undefined): void {
     if (!range) return
     for (const [name, operator] of Object.entries(OPERATORS)) {
-      this.add(`${column} ${operator} ?::timestamptz`, range[name as keyof TimeRange])
+      const bound = range[name as keyof TimeRange]
+      // The 30th of February and the year nought are moments for JavaScript and mistakes for PostgreSQL.
+      const atMs = bound === undefined ? undefined : Date.parse(bound)
+      this.add(`${column} ${operator} to_timestamp(?::float8 / 1000)`, atMs)
     }
   }
 
