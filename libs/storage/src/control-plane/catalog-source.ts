@@ -63,12 +63,18 @@ export async function allEntries(
  */
 export async function purgeDeleted(tx: EntityManager, olderThanIso: string): Promise<string[]> {
   const purged: { uid: string }[] = []
-  for (const table of ['destinations', 'tenants']) {
-    const sql = `DELETE FROM ${table} WHERE deleted_at < $1 AND published_version >= version RETURNING uid`
+  for (const from of [PURGEABLE_DESTINATIONS, PURGEABLE_TENANTS]) {
+    const sql = `DELETE FROM ${from} RETURNING uid`
     purged.push(...(await queryReturning<{ uid: string }>(tx, sql, [olderThanIso])))
   }
   return purged.map(({ uid }) => uid)
 }
+
+const PURGEABLE_DESTINATIONS = 'destinations WHERE deleted_at < $1 AND published_version >= version'
+
+/** A tenant's row takes those of its destinations along: theirs must be gone, or no tombstone would be written. */
+const PURGEABLE_TENANTS = `tenants WHERE deleted_at < $1 AND published_version >= version
+  AND NOT EXISTS (SELECT 1 FROM destinations WHERE destinations.tenant_uid = tenants.uid)`
 
 function tenantEntry({ uid, version, id, deletedAt }: TenantEntity): CatalogEntry {
   return { kind: 'tenant', uid, version, id, deletedAt: deletedAt?.toISOString() ?? null }
