@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
+import { SECOND, toError } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { openStorage, type Storage } from '@barnabas/storage'
 import { Health, type Logger } from '@barnabas/telemetry'
@@ -9,6 +11,9 @@ import { OutboxSender } from './outbox-sender.js'
 import { RecordLog } from './record-log.js'
 import type { RecorderSettings } from './recorder.config.js'
 
+/** A login or a right that is missing is mended by people. */
+const RETRY_MS = 5 * SECOND
+
 /** Starts what waits for the schema, and stops what the module opened, last opened first. */
 class Lifecycle {
   private readonly stopping = new AbortController()
@@ -17,12 +22,11 @@ class Lifecycle {
     private readonly kafka: KafkaEdge,
     private readonly storage: Storage,
     private readonly jobs: readonly { start(): void; stop(): void }[],
+    private readonly log: Logger,
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.storage.untilMigrated(this.stopping.signal).then(() => {
-      if (!this.stopping.signal.aborted) for (const job of this.jobs) job.start()
-    })
+    void this.startJobs()
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -30,6 +34,22 @@ class Lifecycle {
     for (const job of this.jobs) job.stop()
     await this.kafka.close()
     await this.storage.close()
+  }
+
+  /** PostgreSQL may refuse for longer than it is away; that must not end the process. */
+  private async startJobs(): Promise<void> {
+    const { signal } = this.stopping
+    while (!signal.aborted) {
+      try {
+        await this.storage.untilMigrated(signal)
+        if (!signal.aborted) for (const job of this.jobs) job.start()
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        this.log.error({ error: toError(error).message, retry_in_ms: RETRY_MS }, 'log.schema_not_found')
+        await wait(RETRY_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
   }
 }
 
@@ -71,7 +91,7 @@ export class RecorderModule {
         { provide: OFFSETS, useValue: endOffset },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
-        { provide: Lifecycle, useFactory: () => new Lifecycle(kafka, storage, [outbox, keepDays]) },
+        { provide: Lifecycle, useFactory: () => new Lifecycle(kafka, storage, [outbox, keepDays], log) },
       ],
     }
   }
