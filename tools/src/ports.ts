@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, isIPv6 } from 'node:net'
 
 const LOOPBACK = '127.0.0.1'
 
@@ -23,4 +23,11 @@ export async function freePort(wanted?: number): Promise<number> {
       server.close(() => resolve(port))
     })
   })
+}
+
+/** Where a process of this machine reaches what listens on `listenHost`, as the host of a URL. */
+export function reachableHost(listenHost: string): string {
+  if (listenHost === '' || listenHost === '0.0.0.0') return LOOPBACK
+  if (listenHost === '::') return '[::1]'
+  return isIPv6(listenHost) ? `[${listenHost}]` : listenHost
 }

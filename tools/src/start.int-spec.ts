@@ -54,10 +54,9 @@ describe('npm start', () => {
     return join(folder, 'data')
   }
 
-  function start(dataDir: string, port: number): { child: ChildProcess; output: () => string } {
-    const env = clean({ DATA_DIR: dataDir, API_PORT: String(port) })
+  function start(env: Record<string, string>): { child: ChildProcess; output: () => string } {
     const child = spawn(process.execPath, [program('start')], {
-      env,
+      env: clean(env),
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -74,9 +73,9 @@ describe('npm start', () => {
   const pidsOf = ({ apps, services }: RunState): number[] =>
     [...Object.values(apps), ...Object.values(services)].map(({ pid }) => pid)
 
-  async function startedInstance(dataDir: string) {
+  async function startedInstance(dataDir: string, env: Record<string, string> = {}) {
     const port = await freePort()
-    const instance = start(dataDir, port)
+    const instance = start({ DATA_DIR: dataDir, API_PORT: String(port), ...env })
     await eventually(() => instance.output().includes('Barnabas is ready'), { timeoutMs: 90_000 })
     return { ...instance, port, state: stateOf(dataDir) }
   }
@@ -86,7 +85,9 @@ describe('npm start', () => {
 
   it('runs two instances side by side, keeps their data over a restart, and leaves nothing behind', async () => {
     const [one, two] = [newFolder(), newFolder()]
-    const [first, second] = await Promise.all([startedInstance(one), startedInstance(two)])
+    const elsewhere = { LISTEN_HOST: '127.0.0.2' }
+    const [first, second] = await Promise.all([startedInstance(one), startedInstance(two, elsewhere)])
+    expect(second.state.apiUrl).toBe(`http://127.0.0.2:${second.port}`)
     expect((await call(first.state, 'PUT', '/tenants/acme')).status).toBe(201)
     expect((await call(second.state, 'GET', '/tenants/acme')).status).toBe(404)
     const third = runToEnd('start', { DATA_DIR: one, API_PORT: '0' })

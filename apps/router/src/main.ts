@@ -1,32 +1,14 @@
 import 'reflect-metadata'
-import { NestFactory } from '@nestjs/core'
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
 import { checkKafkaLogin, loadSettings } from '@barnabas/config'
 import { KafkaBatchStrategy } from '@barnabas/kafka'
-import {
-  createLogger,
-  endWithSupervisor,
-  Health,
-  nestLogger,
-  registerHealthRoutes,
-} from '@barnabas/telemetry'
+import { runWorker } from '@barnabas/telemetry'
 import { routerSettings } from './router.config.js'
 import { RouterModule } from './router.module.js'
 
 const settings = loadSettings(routerSettings, [checkKafkaLogin])
-const log = createLogger({ app: 'router', level: settings.LOG_LEVEL, isPretty: settings.LOG_PRETTY })
-endWithSupervisor(settings.BARNABAS_SUPERVISED)
-
-const app = await NestFactory.create<NestFastifyApplication>(
-  RouterModule.of(settings, log),
-  new FastifyAdapter(),
-  {
-    logger: nestLogger(log),
-  },
-)
-registerHealthRoutes(app.getHttpAdapter().getInstance(), app.get(Health))
-app.connectMicroservice({ strategy: app.get(KafkaBatchStrategy) })
-app.enableShutdownHooks()
-await app.startAllMicroservices()
-await app.listen(settings.HEALTH_PORT, settings.LISTEN_HOST)
-log.info({ url: await app.getUrl() }, 'router.started')
+await runWorker({
+  app: 'router',
+  settings,
+  moduleOf: (log) => RouterModule.of(settings, log),
+  strategy: KafkaBatchStrategy,
+})

@@ -9,7 +9,8 @@ export type AppName = (typeof APPS)[number]
 
 export interface AppOptions {
   readonly name: string
-  /** Where its health endpoints are. */
+  /** Where its health endpoints are, as in a URL; loopback unless given. */
+  readonly host?: string
   readonly port: number
   /** Answers with a success when the app is ready; `/readyz` unless given. */
   readonly readyPath?: string
@@ -70,8 +71,9 @@ export class AppProcess {
   }
 
   async isReady(): Promise<boolean> {
+    const { host = '127.0.0.1', port, readyPath = '/readyz' } = this.options
     try {
-      return (await fetch(`http://127.0.0.1:${this.port}${this.options.readyPath ?? '/readyz'}`)).ok
+      return (await fetch(`http://${host}:${port}${readyPath}`)).ok
     } catch {
       return false
     }

@@ -1,4 +1,4 @@
-import { freePort } from '../ports.js'
+import { freePort, reachableHost } from '../ports.js'
 import { APPS, type AppName } from './app-process.js'
 import { Supervisor } from './supervisor.js'
 
@@ -20,13 +20,14 @@ export interface RunningApps {
   readonly supervisor: Supervisor
 }
 
-/** Starts the apps on free ports of loopback and keeps them running. Returns at once: see `supervisor.untilReady`. */
+/** Starts the apps on free ports of `LISTEN_HOST` (loopback unless given) and keeps them running. Returns at once: see `supervisor.untilReady`. */
 export async function startApps(options: StartAppsOptions): Promise<RunningApps> {
   const { env, onLine, apps = APPS } = options
   const supervisor = new Supervisor({
     say: options.say ?? (() => undefined),
     ...(options.onChange ? { onChange: options.onChange } : {}),
   })
+  const host = reachableHost(env['LISTEN_HOST'] ?? '')
   const apiPort = await freePort(options.apiPort)
   for (const name of apps) {
     const isGateway = name === 'gateway'
@@ -39,10 +40,11 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
     supervisor.start({
       ...ready,
       name,
+      host,
       port,
       env: { ...env, ...setting },
       onLine: (line) => onLine?.(name, line),
     })
   }
-  return { apiUrl: `http://127.0.0.1:${apiPort}`, supervisor }
+  return { apiUrl: `http://${host}:${apiPort}`, supervisor }
 }
