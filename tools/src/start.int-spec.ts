@@ -142,6 +142,8 @@ describe('npm start', () => {
         /API_PORT is \d+, where something listens already/,
       ],
       ['a data folder below a file', () => ({ DATA_DIR: '/dev/null/data' }), /DATA_DIR is .*cannot be used/],
+      // Node's recursive mkdir tries for ever where the system refuses a folder with ENOENT.
+      ['a data folder in /proc', () => ({ DATA_DIR: '/proc/data/x' }), /DATA_DIR is .*cannot be used/],
       ['no Java', () => ({ PATH: nodeFolder }), /openjdk-17-jre-headless/],
       [
         'an unreachable Kafka',
@@ -155,8 +157,9 @@ describe('npm start', () => {
       ],
       [
         'wrong settings',
-        () => ({ API_PORT: 'many', LOG_LEVEL: 'loud' }),
-        /LOG_LEVEL is "loud"[\s\S]*API_PORT is "many"/,
+        () => ({ API_PORT: 'many', RETRY_TIERS: '5q', LANE_LIMIT: '0', LOG_RETENTION_DAYS: '-1' }),
+        // Once only the supervisor's own were told; the apps then told theirs one by one, and died again and again.
+        /API_PORT is "many"[\s\S]*RETRY_TIERS is "5q"[\s\S]*LANE_LIMIT is "0"[\s\S]*LOG_RETENTION_DAYS is "-1"/,
       ],
     ]
 

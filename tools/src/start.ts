@@ -1,12 +1,11 @@
 import {
+  checkKafkaLogin,
   databaseSettings,
   describeProblems,
   flag,
   kafkaSettings,
   keyRing,
   optional,
-  port,
-  processSettings,
   readEnvironment,
   readSettings,
   secret,
@@ -14,6 +13,11 @@ import {
   type Environment,
   type SettingsOf,
 } from '@barnabas/config'
+import { dispatcherSettings } from '@barnabas/dispatcher/config'
+import { checkApiKey, gatewaySettings } from '@barnabas/gateway/config'
+import { recorderSettings } from '@barnabas/recorder/config'
+import { retrierSettings } from '@barnabas/retrier/config'
+import { routerSettings } from '@barnabas/router/config'
 import { Problem, runProgram } from './problem.js'
 import { startKafka } from './services/kafka.js'
 import { checkJava } from './services/kafka-jars.js'
@@ -23,11 +27,14 @@ import { DataFolder, type RunState } from './stack/data-folder.js'
 import { checkApiPort, checkDatabase, checkKafka } from './stack/preflight.js'
 import { startApps, type RunningApps } from './stack/start-apps.js'
 
-/** What the supervisor itself must know; the apps check all their settings themselves. */
+/** The settings of all apps, so that every mistake is told at once, with what is optional here and the supervisor's own. */
 const table = {
-  ...processSettings,
+  ...gatewaySettings,
+  ...routerSettings,
+  ...dispatcherSettings,
+  ...retrierSettings,
+  ...recorderSettings,
   DATA_DIR: text({ default: '.data', about: 'Folder of everything that npm start keeps.' }),
-  API_PORT: port({ default: 3333, about: 'Port of the REST API.' }),
   API_KEY: optional(secret({ about: 'Key of the REST API; made on the first start unless given.' })),
   SECRET_KEYS: optional(keyRing({ about: 'Keys for credentials; made on the first start unless given.' })),
   KAFKA_BROKERS: optional(kafkaSettings.KAFKA_BROKERS),
@@ -48,7 +55,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 await runProgram(async () => {
   const environment = readEnvironment()
-  const read = readSettings(table, environment)
+  const read = readSettings(table, environment, [checkKafkaLogin, checkApiKey])
   if (!read.ok) throw new Problem(describeProblems(read.problems))
   const settings = read.settings
   const folder = new DataFolder(settings.DATA_DIR)

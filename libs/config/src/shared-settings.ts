@@ -104,7 +104,9 @@ export const workerSettings = {
 export type KafkaSettings = SettingsOf<typeof kafkaSettings>
 
 /** Settings that only make sense together. */
-export function checkKafkaLogin(settings: KafkaSettings): string | null {
+export function checkKafkaLogin(
+  settings: Pick<KafkaSettings, 'KAFKA_SASL_MECHANISM' | 'KAFKA_SASL_USERNAME' | 'KAFKA_SASL_PASSWORD'>,
+): string | null {
   const {
     KAFKA_SASL_MECHANISM: mechanism,
     KAFKA_SASL_USERNAME: user,

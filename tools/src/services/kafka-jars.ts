@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SECOND } from '@barnabas/domain'
 import { cacheDir } from '../paths.js'
 import { Problem } from '../problem.js'
 
@@ -68,10 +69,12 @@ async function fetchJars(folder: string, say: (line: string) => void): Promise<v
   const jars = join(folder, 'jars')
   writeFileSync(pom, POM)
   mkdirSync(jars)
-  const progress = setInterval(
-    () => say(`  … ${readdirSync(jars).length} files so far`),
-    PROGRESS_INTERVAL_MS,
-  )
+  const beganMs = performance.now()
+  // Maven gathers everything in its own folder first and copies it here at the very end.
+  const progress = setInterval(() => {
+    const seconds = Math.round((performance.now() - beganMs) / SECOND)
+    say(`  … ${seconds} s; with an empty Maven cache it takes some 15 to 60 s`)
+  }, PROGRESS_INTERVAL_MS)
   const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${jars}`]
   const { code, output } = await runMaven(['-q', '-B', '-f', pom, ...goal])
   clearInterval(progress)

@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Problem } from '../problem.js'
 
 /** Tells that a folder is ours, so that `npm run reset` never removes another. */
@@ -50,7 +50,7 @@ export class DataFolder {
   /** Makes the folder when it is missing. Throws a problem when it cannot be written or is not ours. */
   prepare(): void {
     try {
-      mkdirSync(this.path, { recursive: true })
+      makeFolder(this.path)
       accessSync(this.path, constants.W_OK)
       const isForeign = !existsSync(join(this.path, MARKER)) && readdirSync(this.path).length > 0
       if (isForeign) throw new Error('it holds files of something else')
@@ -132,6 +132,13 @@ export class DataFolder {
     this.checkIsOurs()
     rmSync(this.path, { recursive: true, force: true })
   }
+}
+
+/** As `mkdir -p`. Node's own recursive mkdir never returns where the system refuses a folder with ENOENT (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 /** A process id can be given to another program after a restart of the machine: then its command line tells. */
