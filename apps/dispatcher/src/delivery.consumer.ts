@@ -148,7 +148,10 @@ export class DeliveryConsumer {
       case 'dead-letter': {
         const { code } = decision
         const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now() }
-        return [this.record(this.options.names.deadLetters, delivery, encodeDeadLetter(delivery, reason))]
+        const key = delivery.destinationUid
+        const { names, partitions } = this.options
+        const partition = partitionOf(key, partitions)
+        return [{ kafkaTopic: names.deadLetters, key, partition, ...encodeDeadLetter(delivery, reason) }]
       }
     }
   }
@@ -168,7 +171,7 @@ export class DeliveryConsumer {
   }
 
   private record(kafkaTopic: string, delivery: Delivery, encoded: Encoded): OutRecord {
-    const key = delivery.destinationUid
+    const { key } = delivery
     return { kafkaTopic, key, partition: partitionOf(key, this.options.partitions), ...encoded }
   }
 

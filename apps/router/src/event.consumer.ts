@@ -105,8 +105,8 @@ export class EventConsumer {
     const { names, partitions } = this.options
     const deliveries = routed.deliveries.map((delivery): OutRecord => ({
       kafkaTopic: names.deliveries,
-      key: delivery.destinationUid,
-      partition: partitionOf(delivery.destinationUid, partitions),
+      key: delivery.key,
+      partition: partitionOf(delivery.key, partitions),
       ...encodeDelivery(delivery),
     }))
     const routings = routed.routings.map((routing): OutRecord => ({

@@ -1,5 +1,6 @@
 import {
   deliveryIdOf,
+  deliveryKeyOf,
   matchSubscriptions,
   type Catalog,
   type Delivery,
@@ -46,20 +47,24 @@ function fanOut(
   destinations: readonly DestinationEntry[],
   catalogOffset: number,
 ): Delivery[] {
-  return destinations.map((destination) => ({
-    id: deliveryIdOf(tenant.id, event.meta.id, destination.uid),
-    run: event.meta.run,
-    attempt: 1,
-    deferrals: 0,
-    dueAtMs: 0,
-    acceptedAtMs,
-    event: event.meta,
-    tenantUid: tenant.uid,
-    destinationUid: destination.uid,
-    destinationId: destination.id,
-    catalogOffset,
-    payload: event.payload,
-  }))
+  return destinations.map((destination) => {
+    const id = deliveryIdOf(tenant.id, event.meta.id, destination.uid)
+    return {
+      id,
+      key: deliveryKeyOf(destination.uid, id, destination.limits.spread),
+      run: event.meta.run,
+      attempt: 1,
+      deferrals: 0,
+      dueAtMs: 0,
+      acceptedAtMs,
+      event: event.meta,
+      tenantUid: tenant.uid,
+      destinationUid: destination.uid,
+      destinationId: destination.id,
+      catalogOffset,
+      payload: event.payload,
+    }
+  })
 }
 
 function accountFor(

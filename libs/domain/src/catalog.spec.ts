@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { Catalog } from './catalog.js'
-import type { DestinationEntry, TenantEntry } from './destination.js'
+import { NO_LIMITS, switchUidOf, type DestinationEntry, type TenantEntry } from './destination.js'
 import { FIRST_RUN, newDestinationUid, newEventId, newTenantUid } from './ids.js'
 import type { Event, EventMeta } from './event.js'
 import { matchSubscriptions } from './match.js'
@@ -28,6 +28,7 @@ const destination = (of: TenantEntry, overrides: Partial<DestinationEntry> = {})
   config: {},
   sealedCredentials: '',
   deliveryMetadata: {},
+  limits: NO_LIMITS,
   disabledAt: null,
   disabledReason: null,
   enableEpoch: 0,
@@ -135,5 +136,30 @@ describe('matchSubscriptions', () => {
     const catalog = catalogOf(recreated, destination(recreated))
     expect(idsOf(catalog, { tenantUid: newTenantUid() })).toEqual([])
     expect(idsOf(catalog, { tenantUid: recreated.uid })).toEqual(['d1'])
+  })
+
+  it('knows which switches an operator has on', () => {
+    const catalog = new Catalog()
+    const uid = switchUidOf('pause-tier', '5m')
+    const entry = {
+      kind: 'switch',
+      uid,
+      version: 1,
+      name: 'pause-tier',
+      subject: '5m',
+      deletedAt: null,
+    } as const
+    catalog.apply(entry)
+    expect([
+      catalog.isOn('pause-tier', '5m'),
+      catalog.isOn('pause-tier', '1h'),
+      catalog.isOn('drain-tier', '5m'),
+    ]).toEqual([true, false, false])
+    catalog.apply({ ...entry, version: 2, deletedAt: '2026-01-01T00:00:00.000Z' })
+    expect(catalog.isOn('pause-tier', '5m')).toBe(false)
+    catalog.apply({ ...entry, version: 3 })
+    expect(catalog.isOn('pause-tier', '5m')).toBe(true)
+    catalog.remove(uid)
+    expect(catalog.isOn('pause-tier', '5m')).toBe(false)
   })
 })

@@ -1,4 +1,11 @@
-import { isLive, type CatalogEntry, type DestinationEntry, type TenantEntry } from './destination.js'
+import {
+  isLive,
+  switchUidOf,
+  type CatalogEntry,
+  type DestinationEntry,
+  type SwitchName,
+  type TenantEntry,
+} from './destination.js'
 import type { DestinationUid, TenantUid } from './ids.js'
 import { compileTopicPattern, isPattern } from './topic-pattern.js'
 
@@ -15,7 +22,7 @@ interface TenantIndex {
 }
 
 /**
- * All tenants and destinations, in memory. Entries may be applied in any order and repeatedly: the highest
+ * All tenants, destinations and operator switches, in memory. Entries may be applied in any order and repeatedly: the highest
  * version of a uid wins. Not safe for concurrent use; JavaScript has one thread.
  */
 export class Catalog {
@@ -31,7 +38,7 @@ export class Catalog {
     if (known && known.version >= entry.version) return false
     this.entryByUid.set(entry.uid, entry)
     if (entry.kind === 'tenant') this.applyTenant(entry)
-    else this.applyDestination(entry)
+    else if (entry.kind === 'destination') this.applyDestination(entry)
     return true
   }
 
@@ -43,7 +50,15 @@ export class Catalog {
     if (entry.kind === 'destination') {
       this.destinationsByTenant.get(entry.tenantUid)?.delete(entry.uid)
       this.indexByTenant.delete(entry.tenantUid)
-    } else if (this.tenantById.get(entry.id)?.uid === entry.uid) this.tenantById.delete(entry.id)
+    } else if (entry.kind === 'tenant' && this.tenantById.get(entry.id)?.uid === entry.uid) {
+      this.tenantById.delete(entry.id)
+    }
+  }
+
+  /** Whether an operator has switched it on; `subject` as `SwitchName` says. */
+  isOn(name: SwitchName, subject: string): boolean {
+    const entry = this.entryByUid.get(switchUidOf(name, subject))
+    return entry?.kind === 'switch' && isLive(entry)
   }
 
   /** 0 when the uid is not known. */

@@ -28,6 +28,8 @@ export interface Delivery {
   readonly tenantUid: TenantUid
   readonly destinationUid: DestinationUid
   readonly destinationId: string
+  /** Kafka key of its records on the way (`deliveryKeyOf`): same key, same partition, same lane. */
+  readonly key: string
   /** Offset in the catalog that the router had applied: a dispatcher that is behind it waits. */
   readonly catalogOffset: number
   readonly payload: Buffer

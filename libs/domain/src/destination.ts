@@ -14,6 +14,23 @@ export interface TenantEntry {
 /** Why a destination gets nothing at the moment. */
 export type DisabledReason = 'requested' | 'gone' | 'consecutive_failures'
 
+/** How fast attempts may begin: at most `count` in any span of `perMs`, evenly spaced. */
+export interface RateLimit {
+  readonly count: number
+  readonly perMs: number
+}
+
+/** How much may go to a destination at once, and how fast. Null = the dispatcher's own setting, or no limit. */
+export interface DeliveryLimits {
+  /** Attempts that may be under way at once, over all shards. */
+  readonly maxInFlight: number | null
+  readonly rate: RateLimit | null
+  /** Shards that its deliveries are spread over, each in one partition; each shard has its part of the limits. */
+  readonly spread: number
+}
+
+export const NO_LIMITS: DeliveryLimits = { maxInFlight: null, rate: null, spread: 1 }
+
 /** A tenant's configured target as the catalog carries it: everything that router and dispatcher need. */
 export interface DestinationEntry {
   readonly kind: 'destination'
@@ -32,6 +49,7 @@ export interface DestinationEntry {
   readonly sealedCredentials: string
   /** Merged into the event's metadata on every attempt. */
   readonly deliveryMetadata: Readonly<Record<string, string>>
+  readonly limits: DeliveryLimits
   readonly disabledAt: string | null
   readonly disabledReason: DisabledReason | null
   /** Grows with every enabling: failures from before it do not count against the destination again. */
@@ -39,6 +57,27 @@ export interface DestinationEntry {
   readonly deletedAt: string | null
 }
 
-export type CatalogEntry = TenantEntry | DestinationEntry
+/**
+ * What an operator can switch on. `pause-tier`: what waits in the tier stays there (subject: its name).
+ * `drain-tier`: what waits in the tier goes on at once to where it waits for the rest of its time (subject: its name).
+ * `pause-retries`: a tenant's retries stay in their tiers (subject: the tenant's uid).
+ */
+export type SwitchName = 'pause-tier' | 'drain-tier' | 'pause-retries'
+
+/** An operator's switch as the catalog carries it: on while its entry is live. */
+export interface SwitchEntry {
+  readonly kind: 'switch'
+  /** `switchUidOf(name, subject)`: one entry per switch, for ever. */
+  readonly uid: string
+  readonly version: number
+  readonly name: SwitchName
+  readonly subject: string
+  /** Set = switched off. */
+  readonly deletedAt: string | null
+}
+
+export const switchUidOf = (name: SwitchName, subject: string): string => `switch:${name}:${subject}`
+
+export type CatalogEntry = TenantEntry | DestinationEntry | SwitchEntry
 
 export const isLive = (entry: { readonly deletedAt: string | null }): boolean => entry.deletedAt === null

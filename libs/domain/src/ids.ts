@@ -57,3 +57,17 @@ export const deliveryIdOf = (tenantId: string, eventId: string, destinationUid: 
 /** The same attempt, recorded twice, has the same id, so a repeated record doubles nothing in the event log. */
 export const attemptIdOf = (deliveryId: DeliveryId, run: Run, attempt: number): AttemptId =>
   `atm_${hash('attempt', deliveryId, run, String(attempt))}` as AttemptId
+
+/**
+ * The key that a delivery's records carry: the destination's uid, and with `spread` > 1 which shard of it. The same
+ * delivery has the same shard as long as the spread stays.
+ */
+export function deliveryKeyOf(
+  destinationUid: DestinationUid,
+  deliveryId: DeliveryId,
+  spread: number,
+): string {
+  if (spread <= 1) return destinationUid
+  const shard = createHash('sha256').update(deliveryId).digest().readUInt32BE(0) % spread
+  return `${destinationUid}#${shard}`
+}

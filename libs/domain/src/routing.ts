@@ -17,9 +17,12 @@ export interface Routing {
   readonly payload: Buffer
 }
 
+/** `gone`: the target wants no more events. `failing`: it has failed too often for too long. */
+export type SignalKind = 'gone' | 'failing'
+
 /** A fact about a destination that the control plane acts on. */
 export interface Signal {
-  readonly kind: 'gone'
+  readonly kind: SignalKind
   readonly tenantUid: TenantUid
   readonly destinationUid: DestinationUid
   /** Enabling epoch of the attempt that raised it; ignored when the destination was enabled again since. */

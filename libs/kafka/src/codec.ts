@@ -1,10 +1,13 @@
 import {
   failed,
+  NO_LIMITS,
   ok,
   type AttemptRecord,
   type CatalogEntry,
   type Code,
   type Delivery,
+  type DeliveryLimits,
+  type DestinationEntry,
   type Event,
   type EventMeta,
   type ResponseSummary,
@@ -65,8 +68,11 @@ export function encodeDelivery(delivery: Delivery): Encoded {
 }
 
 export function decodeDelivery(record: LogRecord): Result<Delivery, Unreadable> {
-  const read = decode<{ delivery: Omit<Delivery, 'payload'> }>(record)
-  return read.ok ? ok({ ...read.value.delivery, payload: record.value ?? NOTHING }) : read
+  const read = decode<{ delivery: Omit<Delivery, 'payload' | 'key'> & { key?: string } }>(record)
+  if (!read.ok) return read
+  const { delivery } = read.value
+  // Records that were written before destinations could be spread name no key.
+  return ok({ ...delivery, key: delivery.key ?? delivery.destinationUid, payload: record.value ?? NOTHING })
 }
 
 /** Why a delivery will not be tried again by itself. */
@@ -220,8 +226,15 @@ export function decodeCatalog(record: LogRecord): Result<CatalogMessage, Unreada
   const read = decode<{ catalog: string }>(record)
   if (!read.ok) return read
   try {
-    return ok(JSON.parse((record.value ?? NOTHING).toString('utf8')) as CatalogMessage)
+    return ok(withDefaults(JSON.parse((record.value ?? NOTHING).toString('utf8')) as CatalogMessage))
   } catch {
     return failed({ reason: 'malformed', detail: 'its value is not JSON' })
   }
+}
+
+/** Members that entries did not have from the first day. */
+function withDefaults(message: CatalogMessage): CatalogMessage {
+  if (message.kind !== 'entry' || message.entry.kind !== 'destination') return message
+  const { entry } = message as { entry: Omit<DestinationEntry, 'limits'> & { limits?: DeliveryLimits } }
+  return { kind: 'entry', entry: { ...entry, limits: entry.limits ?? NO_LIMITS } }
 }

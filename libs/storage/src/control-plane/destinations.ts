@@ -1,6 +1,7 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm'
 import {
   failed,
+  NO_LIMITS,
   ok,
   type DestinationEntry,
   type DestinationUid,
@@ -240,6 +241,7 @@ export function toEntry(entity: DestinationEntity): DestinationEntry {
     config,
     sealedCredentials,
     deliveryMetadata,
+    limits: NO_LIMITS,
     disabledAt: entity.disabledAt?.toISOString() ?? null,
     disabledReason: entity.disabledReason,
     enableEpoch: entity.enableEpoch,
