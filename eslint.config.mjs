@@ -44,6 +44,7 @@ const zones = [
 
 const clientLibraries = {
   kafkajs: 'Kafka is spoken only in libs/kafka',
+  '@platformatic/kafka': 'Kafka is spoken only in libs/kafka',
   undici: 'targets are reached only by libs/drivers',
   pg: 'SQL is spoken only in libs/storage',
   typeorm: 'SQL is spoken only in libs/storage',
@@ -92,7 +93,7 @@ export default tseslint.config(
           message: 'settings are read in libs/config',
         },
       ],
-      'no-restricted-imports': forbidden(['kafkajs', 'undici', 'pg', 'typeorm']),
+      'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'undici', 'pg', 'typeorm']),
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/restrict-template-expressions': [
@@ -108,9 +109,12 @@ export default tseslint.config(
   },
   {
     files: ['libs/drivers/src/**'],
-    rules: { 'no-restricted-imports': forbidden(['kafkajs', 'pg', 'typeorm']) },
+    rules: { 'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'pg', 'typeorm']) },
   },
-  { files: ['libs/storage/src/**'], rules: { 'no-restricted-imports': forbidden(['kafkajs', 'undici']) } },
+  {
+    files: ['libs/storage/src/**'],
+    rules: { 'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'undici']) },
+  },
   {
     // Programs for people, tests and benchmarks talk to everything from outside, and are run with an environment.
     files: ['tools/**', 'bench/**', 'libs/testing/**', ...SPECS],

@@ -159,7 +159,7 @@ describe('npm start', () => {
         'wrong settings',
         () => ({ API_PORT: 'many', RETRY_TIERS: '5q', LANE_LIMIT: '0', LOG_RETENTION_DAYS: '-1' }),
         // Once only the supervisor's own were told; the apps then told theirs one by one, and died again and again.
-        /API_PORT is "many"[\s\S]*RETRY_TIERS is "5q"[\s\S]*LANE_LIMIT is "0"[\s\S]*LOG_RETENTION_DAYS is "-1"/,
+        /(?=[\s\S]*API_PORT is "many")(?=[\s\S]*RETRY_TIERS is "5q")(?=[\s\S]*LANE_LIMIT is "0")(?=[\s\S]*LOG_RETENTION_DAYS is "-1")/,
       ],
     ]
 

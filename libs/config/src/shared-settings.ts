@@ -29,6 +29,10 @@ export const kafkaSettings = {
   ),
   KAFKA_SASL_USERNAME: optional(text({ about: 'User name for the login to Kafka.' })),
   KAFKA_SASL_PASSWORD: optional(secret({ about: 'Password for the login to Kafka.' })),
+  KAFKA_PRODUCER: oneOf(['kafkajs', 'platformatic'], {
+    default: 'kafkajs',
+    about: 'Client library that writes to Kafka; platformatic takes less CPU.',
+  }),
   KAFKA_TOPIC_PREFIX: text({
     default: 'barnabas.',
     about: 'What the names of all our Kafka topics begin with.',
@@ -126,6 +130,7 @@ export function kafkaConnection(settings: KafkaSettings) {
   } = settings
   return {
     brokers: settings.KAFKA_BROKERS,
+    producer: settings.KAFKA_PRODUCER,
     ssl: tls(settings),
     sasl:
       mechanism === null || username === null || password === null

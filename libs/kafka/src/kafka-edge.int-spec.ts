@@ -280,14 +280,4 @@ describe('the edge to a real Kafka', () => {
     expect(failure).toBeInstanceOf(TopicConflictError)
     expect(String(failure)).toContain('has 2 partitions, but 3 are configured: set PARTITIONS')
   })
-
-  it('lets one record that is too large fail alone', async () => {
-    const big = Buffer.alloc(2 * 1024 * 1024)
-    const results = await Promise.allSettled([
-      producer.enqueue({ kafkaTopic: topic, partition: 0, key: null, value: Buffer.from('a'), headers: {} }),
-      producer.enqueue({ kafkaTopic: topic, partition: 0, key: null, value: big, headers: {} }),
-      producer.enqueue({ kafkaTopic: topic, partition: 1, key: null, value: Buffer.from('b'), headers: {} }),
-    ])
-    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  })
 })

@@ -1,30 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { SECOND, toError } from '@barnabas/domain'
 import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from 'kafkajs'
-import { BatchingProducer } from './batching-producer.js'
+import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js'
 import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
 import { CatalogReader } from './catalog-reader.js'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
+import type { KafkaOptions } from './kafka-options.js'
 import { fixIdleTimer } from './kafkajs-fixes.js'
+import { isTooLargeForPlatformatic, PlatformaticProducer } from './platformatic-producer.js'
 import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
 import { TopicAdmin } from './topic-admin.js'
 import type { TopicPlan } from './topics.js'
-
-export interface KafkaOptions {
-  readonly brokers: readonly string[]
-  /** Names this process in the broker's logs and quotas. */
-  readonly clientId: string
-  readonly ssl?: true | { readonly ca: string } | undefined
-  readonly sasl?:
-    | {
-        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
-        readonly username: string
-        readonly password: string
-      }
-    | undefined
-  readonly log?: KafkaLog | undefined
-}
 
 /** kafkajs's default of 1 s fails on a busy machine; a broker that needs longer than 3 s is as good as away. */
 const CONNECTION_TIMEOUT_MS = 3 * SECOND
@@ -43,7 +30,7 @@ export class KafkaEdge {
   private readonly closers: (() => Promise<void>)[] = []
   private isClosed = false
 
-  constructor(options: KafkaOptions) {
+  constructor(private readonly options: KafkaOptions) {
     fixIdleTimer()
     this.log = options.log ?? silentLog
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
@@ -56,22 +43,37 @@ export class KafkaEdge {
 
   /** Connects when first used, and again by itself. */
   createProducer(): LogProducer {
+    const batching = new BatchingProducer(
+      this.options.producer === 'platformatic' ? this.platformaticClient() : this.kafkajsClient(),
+    )
+    this.closers.push(() => batching.close())
+    return batching
+  }
+
+  private kafkajsClient(): BatchingProducerOptions {
     const producer = this.kafka.producer({
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
       retry: RETRY,
     })
     const connected = new LazyConnection(() => producer.connect())
-    const batching = new BatchingProducer({
+    return {
       sendBatch: async (records) => {
         await connected.ready()
         return sendBatch(producer, records)
       },
       isTooLarge: (error) => 'type' in toError(error) && kafkaErrorType(error) === 'MESSAGE_TOO_LARGE',
       close: () => producer.disconnect(),
-    })
-    this.closers.push(() => batching.close())
-    return batching
+    }
+  }
+
+  private platformaticClient(): BatchingProducerOptions {
+    const producer = new PlatformaticProducer(this.options)
+    return {
+      sendBatch: (records) => producer.sendBatch(records),
+      isTooLarge: isTooLargeForPlatformatic,
+      close: () => producer.close(),
+    }
   }
 
   createCatalogReader(options: { kafkaTopic: string; app: string }): CatalogReader {

@@ -1,0 +1,18 @@
+import type { KafkaLog } from './kafka-log.js'
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[]
+  /** Names this process in the broker's logs and quotas. */
+  readonly clientId: string
+  readonly ssl?: true | { readonly ca: string } | undefined
+  readonly sasl?:
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+        readonly username: string
+        readonly password: string
+      }
+    | undefined
+  readonly log?: KafkaLog | undefined
+  /** Client that writes; kafkajs unless given. Reading is kafkajs's in any case. */
+  readonly producer?: 'kafkajs' | 'platformatic' | undefined
+}
