@@ -53,7 +53,7 @@ export async function createGateway(
   })
   measureRequests(server, metrics)
   const health = app.get(Health)
-  watchProcess('gateway', metrics, health)
+  server.addHook('onClose', watchProcess('gateway', metrics, health))
   registerHealthRoutes(server, health)
   app.connectMicroservice({ strategy: app.get(KafkaBatchStrategy) })
   return app

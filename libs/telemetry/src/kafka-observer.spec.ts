@@ -36,12 +36,14 @@ describe('the observer of Kafka', () => {
     observer.produced({ kafkaTopic: 'our.attempts', records: 2, bytes: 200, durationMs: 3 })
     observer.producerQueued(500)
     observer.producerQueued(300)
+    const second = {}
+    observer.producerQueued(40, second)
     const { total } = await read()
     expect(total('barnabas_producer_records_total', { kafka_topic: 'attempts' })).toBe(42)
     expect(total('barnabas_producer_sent_bytes_total', { kafka_topic: 'attempts' })).toBe(4_200)
     expect(total('barnabas_producer_batch_records_bucket', { le: '25' })).toBe(1)
     expect(total('barnabas_producer_request_duration_seconds_sum')).toBeCloseTo(0.015)
-    expect(total('barnabas_producer_queued_bytes')).toBe(300)
+    expect(total('barnabas_producer_queued_bytes')).toBe(340)
   })
 
   it('forgets the lag of a partition that is reported no more', async () => {

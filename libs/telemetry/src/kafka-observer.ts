@@ -59,7 +59,7 @@ export interface LagReport {
 export function kafkaObserver(metrics: Metrics, prefix: string, nowMs: () => number = Date.now) {
   const labelsOfTopic = kafkaTopicLabels(prefix)
   const lagByPartition = new Map<string, Lag>()
-  let queuedBytes = 0
+  const queuedBytesByProducer = new Map<unknown, number>()
   const current = (): Lag[] => {
     const oldestMs = nowMs() - FORGET_AFTER_MS
     for (const [key, { reportedAtMs }] of lagByPartition)
@@ -68,7 +68,9 @@ export function kafkaObserver(metrics: Metrics, prefix: string, nowMs: () => num
   }
   metrics.gauges('consumer_lag', () => current().map(({ labels, records }) => [labels, records]))
   metrics.gauges('consumer_age', () => current().map(({ labels, ageMs }) => [labels, ageMs / MS_PER_SECOND]))
-  metrics.gauge('producer_queued', () => queuedBytes)
+  metrics.gauge('producer_queued', () =>
+    [...queuedBytesByProducer.values()].reduce((sum, bytes) => sum + bytes, 0),
+  )
   for (const key of ['consumer_rebalances', 'consumer_replacements'] as const) metrics.count(key, 0)
   return {
     /** Records of one Kafka topic that one produce request wrote. */
@@ -79,9 +81,9 @@ export function kafkaObserver(metrics: Metrics, prefix: string, nowMs: () => num
       metrics.observe('producer_batch', of.records)
       metrics.observe('producer_request_duration', of.durationMs / MS_PER_SECOND)
     },
-    /** What one producer holds now. */
-    producerQueued(bytes: number): void {
-      queuedBytes = bytes
+    /** What a producer holds now. `producer` tells those of a process apart; it is never shown. */
+    producerQueued(bytes: number, producer?: unknown): void {
+      queuedBytesByProducer.set(producer, bytes)
     },
     consumed({ kafkaTopic, records }: { kafkaTopic: string; records: number }): void {
       metrics.count('consumer_records', records, labelsOfTopic(kafkaTopic))

@@ -63,6 +63,6 @@ describe('the listener for metrics', () => {
     ])
     expect((await fetch(`${listener.url}/api/v1/events`)).status).toBe(404)
     await listener.close()
-    stop()
+    await stop()
   })
 })

@@ -71,7 +71,7 @@ export class EventLoopWatch {
  * Shows what every process has (event loop, processor, memory, age, build), and lets `/livez` fail when the event loop
  * is too late. Answers with what stops the watch.
  */
-export function watchProcess(app: string, metrics: Metrics, health: Health): () => void {
+export function watchProcess(app: string, metrics: Metrics, health: Health): () => Promise<void> {
   const watch = new EventLoopWatch()
   health.add({ name: 'event-loop', kind: 'live', isOk: () => watch.isAlive })
   metrics.gauges('event_loop_lag', () => {
@@ -100,5 +100,5 @@ export function watchProcess(app: string, metrics: Metrics, health: Health): () 
   })
   metrics.gauge('process_uptime', () => performance.now() / MS_PER_SECOND)
   metrics.gauge('build_info', () => 1, { app, version: VERSION, node: process.version })
-  return () => watch.stop()
+  return () => Promise.resolve(watch.stop())
 }

@@ -44,7 +44,7 @@ export async function runWorker<Strategy extends CustomTransportStrategy>(
   })
   const server = app.getHttpAdapter().getInstance()
   const health = app.get(Health)
-  watchProcess(name, metrics, health)
+  server.addHook('onClose', watchProcess(name, metrics, health))
   registerHealthRoutes(server, health)
   registerMetricsRoute(server, metrics)
   const strategy = app.get<Strategy>(worker.strategy)
