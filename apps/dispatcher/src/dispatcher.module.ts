@@ -2,8 +2,9 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
+import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
+import { DeliveryMetrics } from './delivery-metrics.js'
 import { DeliveryConsumer, KAFKA, OPTIONS, type DeliveryConsumerOptions } from './delivery.consumer.js'
 import type { DispatcherSettings } from './dispatcher.config.js'
 import { Lanes } from './lanes.js'
@@ -59,7 +60,7 @@ export class DispatcherModule {
         { provide: OPTIONS, useValue: options },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
-        { provide: Metrics, useValue: metrics },
+        { provide: DeliveryMetrics, useValue: new DeliveryMetrics(metrics) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka, senders) },
       ],
     }

@@ -8,7 +8,9 @@ export class LogMetrics {
   constructor(
     private readonly metrics: Metrics,
     private readonly names: Pick<KafkaNames, 'routings'>,
-  ) {}
+  ) {
+    for (const reason of ['postgres_away', 'other']) metrics.count('log_failures', 0, { reason })
+  }
 
   /** A batch of one partition, oldest record first, is in the log. */
   recorded(records: readonly LogRecord[], recorded: Recorded, durationMs: number): void {

@@ -2,8 +2,9 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
-import { Health, Metrics, type Logger } from '@barnabas/telemetry'
+import { Health, type Logger, type Metrics } from '@barnabas/telemetry'
 import { ReleaseDue } from './release-due.js'
+import { ReleaseMetrics } from './release-metrics.js'
 import type { RetrierSettings } from './retrier.config.js'
 import { LOG, PRODUCER, WaitingConsumer } from './waiting.consumer.js'
 
@@ -38,7 +39,7 @@ export class RetrierModule {
         { provide: LOG, useValue: log },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
-        { provide: Metrics, useValue: metrics },
+        { provide: ReleaseMetrics, useValue: new ReleaseMetrics(metrics, names, systemClock) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
       ],
     }

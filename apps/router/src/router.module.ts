@@ -1,11 +1,12 @@
 import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
-import { MINUTE, SECOND, tierOf } from '@barnabas/domain'
+import { MINUTE, SECOND, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
+import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { EventConsumer, LOG, OPTIONS, PRODUCER, type EventConsumerOptions } from './event.consumer.js'
 import type { ReadOptions } from './read-record.js'
 import type { RouterSettings } from './router.config.js'
+import { RoutingMetrics } from './routing-metrics.js'
 
 const RETRY_MS = SECOND
 
@@ -57,7 +58,7 @@ export class RouterModule {
         { provide: OPTIONS, useValue: options },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
-        { provide: Metrics, useValue: metrics },
+        { provide: RoutingMetrics, useValue: new RoutingMetrics(metrics, names, systemClock) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
       ],
     }
