@@ -8,7 +8,7 @@ const INTRODUCTION = `# Metrics
 
 Each app answers \`GET /metrics\` in Prometheus's text format: router, dispatcher, retrier and recorder on their \`HEALTH_PORT\`, the gateway on its \`METRICS_PORT\`, never on the port of the API. Both ports are for operators: they ask for no key.
 
-No label names a tenant, a destination or an event; the event log answers for those. A counter appears when it first counts, a gauge when there is something to show.
+No label names a tenant, a destination or an event; the event log answers for those. A counter appears when it first counts, or with 0 where that tells something; a gauge when there is something to show.
 `
 
 const document = (): string => `${INTRODUCTION}\n${documentMetrics()}`
