@@ -25,7 +25,7 @@ export function documentMetrics(): string {
 
 function row(key: MetricKey): string {
   const { kind, about, labels: names, buckets } = definitionOf(key)
-  const edges = buckets ? ` Buckets up to ${buckets.join(', ')}.` : ''
+  const edges = buckets ? ` Buckets from ${buckets[0]} to ${buckets.at(-1)}.` : ''
   return `| \`${metricName(key)}\` | ${kind} | ${names.map((name) => `\`${name}\``).join(', ') || 'none'} | ${about}${edges} |`
 }
 

@@ -108,6 +108,18 @@ export function describeMetrics(stack: () => Stack): void {
       })
     })
 
+    it('files what meets no route under one name, whatever was asked for', async () => {
+      const before = await scrape('gateway')
+      for (const path of ['/nothing-here', '/nothing-there']) {
+        expect((await stack().api.get(path)).status).toBe(404)
+      }
+      const { total, text } = await scrape('gateway')
+      const labels = { route: 'unknown', method: 'unknown', status_class: '4xx' }
+      const name = 'barnabas_http_request_duration_seconds_count'
+      expect(total(name, labels) - before.total(name, labels)).toBe(2)
+      expect(text).not.toContain('nothing')
+    })
+
     it('has /livez beside it, which asks for the event loop', async () => {
       for (const app of APPS) {
         const answer = await fetch(`${stack().metricsUrl(app)}/livez`)
