@@ -3,6 +3,7 @@ import { startStack, type Stack } from './support/stack.js'
 import { describeApi } from './suites/api.js'
 import { describeDelivery } from './suites/delivery.js'
 import { describeIngest } from './suites/ingest.js'
+import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
 import { describeRetries } from './suites/retries.js'
 
@@ -25,4 +26,5 @@ describe('the whole pipeline', () => {
   describeIngest(stack)
   describePayloads(stack)
   describeApi(stack)
+  describeMetrics(stack)
 })

@@ -88,6 +88,9 @@ describe('npm start', () => {
     const elsewhere = { LISTEN_HOST: '127.0.0.2' }
     const [first, second] = await Promise.all([startedInstance(one), startedInstance(two, elsewhere)])
     expect(second.state.apiUrl).toBe(`http://127.0.0.2:${second.port}`)
+    for (const { metricsPort } of Object.values(second.state.apps)) {
+      expect((await fetch(`http://127.0.0.2:${metricsPort}/metrics`)).status).toBe(200)
+    }
     expect((await call(first.state, 'PUT', '/tenants/acme')).status).toBe(201)
     expect((await call(second.state, 'GET', '/tenants/acme')).status).toBe(404)
     const third = runToEnd('start', { DATA_DIR: one, API_PORT: '0' })

@@ -188,7 +188,12 @@ function stateOf({ settings, services }: Stage, env: Record<string, string>, app
     kafkaTopicPrefix: settings.KAFKA_TOPIC_PREFIX,
     retrySchedule: env['RETRY_SCHEDULE'] ?? '',
     retryTiers: env['RETRY_TIERS'] ?? '',
-    apps: Object.fromEntries(supervisor.names.map((name) => [name, place(supervisor.app(name))])),
+    apps: Object.fromEntries(
+      supervisor.names.map((name) => {
+        const app = supervisor.app(name)
+        return [name, { ...place(app), metricsPort: app.metricsPort }]
+      }),
+    ),
     services: Object.fromEntries([...services.running].map(([name, service]) => [name, place(service)])),
   }
 }

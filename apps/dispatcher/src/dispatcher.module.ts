@@ -2,8 +2,9 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, type Logger } from '@barnabas/telemetry'
+import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
+import { DeliveryMetrics } from './delivery-metrics.js'
 import { DeliveryConsumer, KAFKA, OPTIONS, type DeliveryConsumerOptions } from './delivery.consumer.js'
 import type { DispatcherSettings } from './dispatcher.config.js'
 import { Lanes } from './lanes.js'
@@ -24,7 +25,7 @@ class Shutdown {
 
 /** The only place that knows every class of the dispatcher. */
 export class DispatcherModule {
-  static of(settings: DispatcherSettings, log: Logger): DynamicModule {
+  static of(settings: DispatcherSettings, log: Logger, metrics: Metrics): DynamicModule {
     const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-dispatcher', log })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'dispatcher' })
@@ -40,10 +41,13 @@ export class DispatcherModule {
       { policy: { scheduleMs: settings.RETRY_SCHEDULE }, tiers, timeoutMs: settings.DISPATCH_TIMEOUT_MS },
       { clock: systemClock, random: Math.random, log },
     )
+    const lanes = new Lanes(settings.LANE_LIMIT)
+    metrics.gauge('lanes_open', () => lanes.open)
     const options: DeliveryConsumerOptions = { names, partitions: settings.PARTITIONS, tiers }
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
+    observeCatalog(metrics, catalog)
     catalog.start()
     return {
       module: DispatcherModule,
@@ -51,11 +55,12 @@ export class DispatcherModule {
       providers: [
         { provide: CatalogReader, useValue: catalog },
         { provide: AttemptDelivery, useValue: attempts },
-        { provide: Lanes, useValue: new Lanes(settings.LANE_LIMIT) },
+        { provide: Lanes, useValue: lanes },
         { provide: KAFKA, useValue: { producer: kafka.createProducer(), log } },
         { provide: OPTIONS, useValue: options },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
+        { provide: DeliveryMetrics, useValue: new DeliveryMetrics(metrics) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka, senders) },
       ],
     }

@@ -9,6 +9,6 @@ const settings = loadSettings(dispatcherSettings, [checkKafkaLogin])
 await runWorker({
   app: 'dispatcher',
   settings,
-  moduleOf: (log) => DispatcherModule.of(settings, log),
+  moduleOf: (log, metrics) => DispatcherModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
 })

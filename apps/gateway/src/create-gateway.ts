@@ -2,9 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { NestFactory } from '@nestjs/core'
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
 import { KafkaBatchStrategy } from '@barnabas/kafka'
-import { Health, nestLogger, registerHealthRoutes, type Logger } from '@barnabas/telemetry'
+import {
+  Health,
+  nestLogger,
+  registerHealthRoutes,
+  watchProcess,
+  type Logger,
+  type Metrics,
+} from '@barnabas/telemetry'
 import type { GatewaySettings } from './gateway.config.js'
 import { GatewayModule } from './gateway.module.js'
+import { measureRequests } from './http/measure-requests.js'
 import { stringifyWithRaw } from './http/raw-json.js'
 
 /** The envelope of a publish around its `data`: ids, topic, metadata. */
@@ -12,17 +20,25 @@ const ENVELOPE_BYTES = 64 * 1024
 const HEALTH_PATHS = ['livez', 'readyz']
 
 /** The gateway, ready to listen. */
-export async function createGateway(settings: GatewaySettings, log: Logger): Promise<NestFastifyApplication> {
+export async function createGateway(
+  settings: GatewaySettings,
+  log: Logger,
+  metrics: Metrics,
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: settings.MAX_EVENT_BYTES + ENVELOPE_BYTES,
     genReqId: () => `req_${randomUUID()}`,
     // A header of ours, never the caller's: what is logged under it must be ours.
     requestIdHeader: false,
   })
-  const app = await NestFactory.create<NestFastifyApplication>(GatewayModule.of(settings, log), adapter, {
-    logger: nestLogger(log),
-    bodyParser: false,
-  })
+  const app = await NestFactory.create<NestFastifyApplication>(
+    GatewayModule.of(settings, log, metrics),
+    adapter,
+    {
+      logger: nestLogger(log),
+      bodyParser: false,
+    },
+  )
   app.setGlobalPrefix('api/v1', { exclude: HEALTH_PATHS })
   const server = app.getHttpAdapter().getInstance()
   // Bodies stay bytes: the payload of an event is delivered exactly as it came.
@@ -35,7 +51,10 @@ export async function createGateway(settings: GatewaySettings, log: Logger): Pro
     void reply.header('x-request-id', request.id)
     done()
   })
-  registerHealthRoutes(server, app.get(Health))
+  measureRequests(server, metrics)
+  const health = app.get(Health)
+  server.addHook('onClose', watchProcess('gateway', metrics, health))
+  registerHealthRoutes(server, health)
   app.connectMicroservice({ strategy: app.get(KafkaBatchStrategy) })
   return app
 }

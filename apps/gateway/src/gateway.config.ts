@@ -20,6 +20,10 @@ export const gatewaySettings = {
   ...secretSettings,
   ...processSettings,
   API_PORT: port({ default: 3333, about: 'Port of the REST API.' }),
+  METRICS_PORT: port({
+    default: 0,
+    about: 'Port of /metrics, /livez and /readyz, apart from the API; 0 = a free one.',
+  }),
   API_KEY: secret({ about: 'Key that callers of the API send as a bearer token.' }),
   PUBLISH_TIMEOUT_MS: integer({
     min: 100,

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import { readSettings } from '@barnabas/config'
 import { newDestinationUid, type CatalogEntry } from '@barnabas/domain'
 import { COMPLETE_KEY, encodeCatalog, openKafka, type KafkaEdge } from '@barnabas/kafka'
+import { Metrics } from '@barnabas/telemetry'
 import {
   aDestination,
   eventually,
@@ -63,7 +64,7 @@ describe('the gateway on a real Kafka and PostgreSQL', () => {
       ...env,
     })
     if (!read.ok) throw new Error(read.problems.join('\n'))
-    const app = await createGateway(read.settings, log)
+    const app = await createGateway(read.settings, log, new Metrics('gateway', log))
     running.push(app)
     await app.startAllMicroservices()
     await app.listen(0, '127.0.0.1')

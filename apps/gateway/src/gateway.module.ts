@@ -4,7 +4,7 @@ import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, tierOf } from '@barnabas/domain'
 import { KafkaBatchStrategy, type CatalogReader, kafkaNames, openKafka, topicPlan } from '@barnabas/kafka'
 import { openStorage, Storage } from '@barnabas/storage'
-import { Health, type Logger } from '@barnabas/telemetry'
+import { Health, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
 import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
@@ -25,11 +25,12 @@ import { TenantsService } from './tenants/tenants.service.js'
 
 /** The only place that knows every class of the gateway. */
 export class GatewayModule {
-  static of(settings: GatewaySettings, log: Logger): DynamicModule {
+  static of(settings: GatewaySettings, log: Logger, metrics: Metrics): DynamicModule {
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-gateway', log })
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
     const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
+    observeCatalog(metrics, reader)
     const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
     const propagation = new Propagation(reader, () => relay.wake())
     const secrets = new SecretBox(settings.SECRET_KEYS)
@@ -71,6 +72,7 @@ export class GatewayModule {
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },
         { provide: TOPICS, useValue: settings.TOPICS },
+        { provide: Metrics, useValue: metrics },
         { provide: Health, useValue: healthOf(lifecycle, reader) },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: APP_FILTER, useValue: new ErrorFilter(log) },

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import { checkKafkaLogin, loadSettings } from '@barnabas/config'
-import { createLogger, endWithSupervisor } from '@barnabas/telemetry'
+import { createLogger, endWithSupervisor, Health, listenForMetrics, Metrics } from '@barnabas/telemetry'
 import { createGateway } from './create-gateway.js'
 import { checkApiKey, gatewaySettings } from './gateway.config.js'
 
@@ -8,8 +8,15 @@ const settings = loadSettings(gatewaySettings, [checkKafkaLogin, checkApiKey])
 const log = createLogger({ app: 'gateway', level: settings.LOG_LEVEL, isPretty: settings.LOG_PRETTY })
 endWithSupervisor(settings.BARNABAS_SUPERVISED)
 
-const app = await createGateway(settings, log)
+const metrics = new Metrics('gateway', log)
+const app = await createGateway(settings, log, metrics)
+const { METRICS_PORT: port, LISTEN_HOST: host } = settings
+const listener = await listenForMetrics({ metrics, health: app.get(Health), host, port })
+app
+  .getHttpAdapter()
+  .getInstance()
+  .addHook('onClose', () => listener.close())
 app.enableShutdownHooks()
 await app.startAllMicroservices()
 await app.listen(settings.API_PORT, settings.LISTEN_HOST)
-log.info({ url: await app.getUrl() }, 'gateway.started')
+log.info({ url: await app.getUrl(), metrics_url: listener.url }, 'gateway.started')

@@ -4,6 +4,7 @@ import { SECOND, toError } from '@barnabas/domain'
 import type { LogRecord, PartitionLease, RecordBatch } from '@barnabas/kafka'
 import { isUnavailable } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
+import { LogMetrics } from './log-metrics.js'
 import { OutboxSender } from './outbox-sender.js'
 import { RecordLog } from './record-log.js'
 
@@ -44,6 +45,7 @@ export class LogConsumer {
     @Inject(OutboxSender) private readonly outbox: OutboxSender,
     @Inject(LOG) private readonly log: Logger,
     @Inject(OFFSETS) private readonly endOffset: EndOffsetOf,
+    @Inject(LogMetrics) private readonly metrics: LogMetrics,
   ) {}
 
   @EventPattern<string>('log')
@@ -76,7 +78,9 @@ export class LogConsumer {
     for (let delayMs = FIRST_RETRY_MS; !lease.signal.aborted; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
       try {
         const endOffset = partition.isFirst ? await this.endOffset(kafkaTopic, number) : null
+        const startedMs = performance.now()
         const recorded = await this.recordLog.record({ kafkaTopic, partition: number, records, endOffset })
+        this.metrics.recorded(records, recorded, performance.now() - startedMs)
         partition.isFirst = false
         this.outbox.wake()
         const fields = { kafka_topic: kafkaTopic, partition: number, ...recorded }
@@ -86,6 +90,7 @@ export class LogConsumer {
         return true
       } catch (error) {
         const fields = { kafka_topic: kafkaTopic, partition: number, error: toError(error).message }
+        this.metrics.failed(isUnavailable(error))
         // What is not PostgreSQL's absence is a mistake of ours that stops the partition: somebody must see it.
         if (isUnavailable(error)) this.log.warn({ ...fields, retry_in_ms: delayMs }, 'log.waits_for_postgres')
         else this.log.error({ ...fields, retry_in_ms: delayMs }, 'log.batch_failed')

@@ -9,6 +9,6 @@ const settings = loadSettings(recorderSettings, [checkKafkaLogin])
 await runWorker({
   app: 'recorder',
   settings,
-  moduleOf: (log) => RecorderModule.of(settings, log),
+  moduleOf: (log, metrics) => RecorderModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
 })

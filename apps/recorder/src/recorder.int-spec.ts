@@ -22,6 +22,7 @@ import {
   type LogRecord,
 } from '@barnabas/kafka'
 import { listAttempts, listEvents, openStorage, type Storage } from '@barnabas/storage'
+import { Metrics } from '@barnabas/telemetry'
 import {
   anAttempt,
   anEventMeta,
@@ -89,7 +90,7 @@ describe('the recorder on a real Kafka and PostgreSQL', () => {
       PARTITIONS: String(PARTITIONS),
     })
     if (!read.ok) throw new Error(read.problems.join('\n'))
-    const module = RecorderModule.of(read.settings, log)
+    const module = RecorderModule.of(read.settings, log, new Metrics('recorder', log))
     const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), {
       logger: false,
     })

@@ -4,8 +4,9 @@ import { kafkaConnection } from '@barnabas/config'
 import { SECOND, toError } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { openStorage, type Storage } from '@barnabas/storage'
-import { Health, type Logger } from '@barnabas/telemetry'
+import { Health, type Logger, type Metrics } from '@barnabas/telemetry'
 import { KeepDays } from './keep-days.js'
+import { LogMetrics } from './log-metrics.js'
 import { LOG, LogConsumer, OFFSETS, type EndOffsetOf } from './log.consumer.js'
 import { OutboxSender } from './outbox-sender.js'
 import { RecordLog } from './record-log.js'
@@ -55,7 +56,7 @@ class Lifecycle {
 
 /** The only place that knows every class of the recorder. */
 export class RecorderModule {
-  static of(settings: RecorderSettings, log: Logger): DynamicModule {
+  static of(settings: RecorderSettings, log: Logger, metrics: Metrics): DynamicModule {
     const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-recorder', log })
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-recorder' })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
@@ -89,6 +90,7 @@ export class RecorderModule {
         { provide: OutboxSender, useValue: outbox },
         { provide: LOG, useValue: log },
         { provide: OFFSETS, useValue: endOffset },
+        { provide: LogMetrics, useValue: new LogMetrics(metrics, names) },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
         { provide: Lifecycle, useFactory: () => new Lifecycle(kafka, storage, [outbox, keepDays], log) },

@@ -9,6 +9,6 @@ const settings = loadSettings(retrierSettings, [checkKafkaLogin])
 await runWorker({
   app: 'retrier',
   settings,
-  moduleOf: (log) => RetrierModule.of(settings, log),
+  moduleOf: (log, metrics) => RetrierModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
 })

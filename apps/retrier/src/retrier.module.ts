@@ -2,8 +2,9 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
-import { Health, type Logger } from '@barnabas/telemetry'
+import { Health, type Logger, type Metrics } from '@barnabas/telemetry'
 import { ReleaseDue } from './release-due.js'
+import { ReleaseMetrics } from './release-metrics.js'
 import type { RetrierSettings } from './retrier.config.js'
 import { LOG, PRODUCER, WaitingConsumer } from './waiting.consumer.js'
 
@@ -18,7 +19,7 @@ class Shutdown {
 
 /** The only place that knows every class of the retrier. */
 export class RetrierModule {
-  static of(settings: RetrierSettings, log: Logger): DynamicModule {
+  static of(settings: RetrierSettings, log: Logger, metrics: Metrics): DynamicModule {
     const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-retrier', log })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const tiers = settings.RETRY_TIERS.map(tierOf)
@@ -38,6 +39,7 @@ export class RetrierModule {
         { provide: LOG, useValue: log },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
+        { provide: ReleaseMetrics, useValue: new ReleaseMetrics(metrics, names, systemClock) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
       ],
     }

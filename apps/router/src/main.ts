@@ -9,6 +9,6 @@ const settings = loadSettings(routerSettings, [checkKafkaLogin])
 await runWorker({
   app: 'router',
   settings,
-  moduleOf: (log) => RouterModule.of(settings, log),
+  moduleOf: (log, metrics) => RouterModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
 })

@@ -1,11 +1,12 @@
 import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
-import { MINUTE, SECOND, tierOf } from '@barnabas/domain'
+import { MINUTE, SECOND, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, type Logger } from '@barnabas/telemetry'
+import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { EventConsumer, LOG, OPTIONS, PRODUCER, type EventConsumerOptions } from './event.consumer.js'
 import type { ReadOptions } from './read-record.js'
 import type { RouterSettings } from './router.config.js'
+import { RoutingMetrics } from './routing-metrics.js'
 
 const RETRY_MS = SECOND
 
@@ -20,7 +21,7 @@ class Shutdown {
 
 /** The only place that knows every class of the router. */
 export class RouterModule {
-  static of(settings: RouterSettings, log: Logger): DynamicModule {
+  static of(settings: RouterSettings, log: Logger, metrics: Metrics): DynamicModule {
     const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-router', log })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'router' })
@@ -45,6 +46,7 @@ export class RouterModule {
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
+    observeCatalog(metrics, catalog)
     catalog.start()
     return {
       module: RouterModule,
@@ -56,6 +58,7 @@ export class RouterModule {
         { provide: OPTIONS, useValue: options },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
+        { provide: RoutingMetrics, useValue: new RoutingMetrics(metrics, names, systemClock) },
         { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
       ],
     }

@@ -90,7 +90,7 @@ export const secretSettings = {
 export const processSettings = {
   LISTEN_HOST: text({
     default: '127.0.0.1',
-    about: 'Address that the API and the health endpoints listen on.',
+    about: 'Address that the API, the health endpoints and /metrics listen on.',
   }),
   LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error'], {
     default: 'info',
@@ -102,7 +102,7 @@ export const processSettings = {
 
 export const workerSettings = {
   ...processSettings,
-  HEALTH_PORT: port({ default: 0, about: 'Port of /livez and /readyz; 0 = a free one.' }),
+  HEALTH_PORT: port({ default: 0, about: 'Port of /metrics, /livez and /readyz; 0 = a free one.' }),
 } as const
 
 export type KafkaSettings = SettingsOf<typeof kafkaSettings>

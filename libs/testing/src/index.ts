@@ -1,6 +1,7 @@
 export * from './builders.js'
 export * from './eventually.js'
 export * from './fake-clock.js'
+export * from './metrics-text.js'
 export * from './names.js'
 export * from './receiver.js'
 export * from './services.js'

@@ -10,6 +10,8 @@ export interface Stack {
   readonly kafka: KafkaClient
   /** Full name of one of our Kafka topics. */
   readonly kafkaTopic: (name: string) => string
+  /** Where the app answers `/metrics` and `/livez`. */
+  metricsUrl(app: AppName): string
   /** Kills the app as the kernel would; its supervisor starts it again. */
   kill9(app: AppName): Promise<void>
   stop(): Promise<void>
@@ -58,6 +60,7 @@ export async function startStack({ services, env = {} }: StackOptions = {}): Pro
     api: new Api(apps.apiUrl, settings.API_KEY),
     kafka,
     kafkaTopic: (name) => `${place.KAFKA_TOPIC_PREFIX}${name}`,
+    metricsUrl: (app) => `http://127.0.0.1:${apps.supervisor.app(app).metricsPort}`,
     kill9: (app) => apps.supervisor.app(app).kill9(),
     stop,
   }

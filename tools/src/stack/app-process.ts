@@ -12,6 +12,8 @@ export interface AppOptions {
   /** Where its health endpoints are, as in a URL; loopback unless given. */
   readonly host?: string
   readonly port: number
+  /** Where `/metrics` is, when it is apart. */
+  readonly metricsPort?: number
   /** Answers with a success when the app is ready; `/readyz` unless given. */
   readonly readyPath?: string
   /** The app's own settings, over this process's environment. */
@@ -68,6 +70,10 @@ export class AppProcess {
 
   get port(): number {
     return this.options.port
+  }
+
+  get metricsPort(): number {
+    return this.options.metricsPort ?? this.options.port
   }
 
   async isReady(): Promise<boolean> {

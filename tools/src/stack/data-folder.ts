@@ -29,8 +29,10 @@ export interface RunState {
   readonly kafkaTopicPrefix: string
   readonly retrySchedule: string
   readonly retryTiers: string
-  /** By app: where its health endpoints are and which process it is. */
-  readonly apps: Readonly<Record<string, { readonly port: number; readonly pid: number }>>
+  /** By app: where its health endpoints and its metrics are, and which process it is. */
+  readonly apps: Readonly<
+    Record<string, { readonly port: number; readonly metricsPort: number; readonly pid: number }>
+  >
   readonly services: Readonly<Record<string, { readonly port: number; readonly pid: number }>>
 }
 

@@ -32,8 +32,9 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
   for (const name of apps) {
     const isGateway = name === 'gateway'
     const port = isGateway ? apiPort : await freePort()
+    const metricsPort = isGateway ? await freePort(Number(env['METRICS_PORT'] ?? 0)) : port
     const setting: Record<string, string> = isGateway
-      ? { API_PORT: String(port) }
+      ? { API_PORT: String(port), METRICS_PORT: String(metricsPort) }
       : { HEALTH_PORT: String(port) }
     // Whoever starts everything wants the control plane too, which the gateway's /readyz does not ask for.
     const ready = isGateway ? { readyPath: '/api/v1/healthz' } : {}
@@ -42,6 +43,7 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
       name,
       host,
       port,
+      metricsPort,
       env: { ...env, ...setting },
       onLine: (line) => onLine?.(name, line),
     })
