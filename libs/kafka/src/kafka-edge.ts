@@ -4,6 +4,7 @@ import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from
 import { BatchingProducer } from './batching-producer.js'
 import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
 import { CatalogReader } from './catalog-reader.js'
+import { groupLag } from './group-lag.js'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import { fixIdleTimer } from './kafkajs-fixes.js'
@@ -140,6 +141,11 @@ export class KafkaEdge {
     const found = offsets.find((candidate) => candidate.partition === partition)
     if (!found) throw new Error(`Kafka topic ${kafkaTopic} has no partition ${partition}`)
     return Number(found.high)
+  }
+
+  /** Records that the group has still to finish, by partition. Rejects when no broker answers. */
+  async groupLag(groupId: string, kafkaTopic: string): Promise<number[]> {
+    return groupLag(await this.admin('offsets'), groupId, kafkaTopic)
   }
 
   /** Closes what was made here, last opened first. */
