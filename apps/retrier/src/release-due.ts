@@ -1,6 +1,8 @@
-import { planHop, tierFromName, type Clock, type Tier } from '@barnabas/domain'
+import { MINUTE, planHop, tierFromName, type Clock, type Tier } from '@barnabas/domain'
 import {
+  decodeDelivery,
   decodeWaiting,
+  delayRetentionMs,
   encodeRejected,
   encodeWaiting,
   originOf,
@@ -8,7 +10,9 @@ import {
   type KafkaNames,
   type LogRecord,
   type OutRecord,
+  type Waiting,
 } from '@barnabas/kafka'
+import type { Switches } from './switches.js'
 
 export interface ReleaseSettings {
   readonly names: KafkaNames
@@ -16,46 +20,108 @@ export interface ReleaseSettings {
   readonly tiers: readonly Tier[]
 }
 
-/** What becomes of a record whose hop is over. */
+/** What becomes of a record that may leave its tier. `park`: it is due, but its tenant's retries are paused. */
 export type Release =
-  | { readonly kind: 'return'; readonly record: OutRecord }
-  | { readonly kind: 'next-hop'; readonly record: OutRecord }
+  | { readonly kind: 'return' | 'next-hop' | 'park'; readonly record: OutRecord }
   | { readonly kind: 'reject'; readonly record: OutRecord; readonly detail: string }
 
 /**
- * record in a tier ─► hop over? ─┬► no ──► wait until then
- *                                └► yes ─┬► due, or nearly ──► back to where it goes
- *                                        └► due much later ──► next tier
+ * A parked record goes round a tier again for about as long as it is overdue, within these bounds: a parked record
+ * costs at most one rewrite a minute, soon one in five, and comes back within five minutes of the tenant's resuming
+ * (or within the smallest tier, if that is longer). Chosen, not measured.
+ */
+const MIN_PARK_MS = MINUTE
+const MAX_PARK_MS = 5 * MINUTE
+
+/** Share of a Kafka topic's retention after which what still waits there is in danger. */
+const DANGER_SHARE = 0.5
+
+/**
+ * record in a tier ─► may leave? ─┬► no ──► wait: until the hop is over, or the tier's pause
+ *                                 └► yes ─┬► due later ─────────────► next tier
+ *                                         ├► tenant is paused ──────► once round a tier again
+ *                                         └► due, or in a moment ───► back to where it goes
  *
- * A hop is over when the tier's delay has passed since the broker took the record. All records of a partition
- * wait equally long, so they become due in their order. Pure but for the clock.
+ * A hop is over when the tier's delay has passed since the broker took the record, or at once when the tier is
+ * drained. All records of a partition wait equally long, so they become due in their order. A record is never
+ * returned more than MAX_HOLD_MS before it is due. Pure but for the clock.
  */
 export class ReleaseDue {
+  private readonly tierByTopic = new Map<string, Tier>()
+  private readonly returnTopics: ReadonlySet<string>
+
   constructor(
     private readonly settings: ReleaseSettings,
+    private readonly switches: Switches,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    const { events, ingest, deliveries, attempts, routings, signals } = settings.names
+    this.returnTopics = new Set([events, ingest, deliveries, attempts, routings, signals])
+  }
 
-  /** When the record's hop is over, milliseconds since 1970. */
+  /** When the tier's delay is over for the record, whatever the switches say. Milliseconds since 1970. */
   hopEndsAtMs(record: LogRecord): number {
     return record.timestampMs + this.tierOfTopic(record.kafkaTopic).delayMs
   }
 
-  /** Where the record goes now that its hop is over. */
+  /** When the record may leave its tier, milliseconds since 1970; null = it stays until a switch changes. */
+  leavesAtMs(record: LogRecord): number | null {
+    const tier = this.tierOfTopic(record.kafkaTopic)
+    if (!this.switches.isKnown || this.switches.pausedTiers.has(tier.name)) return null
+    return this.isDraining(tier) ? 0 : this.hopEndsAtMs(record)
+  }
+
+  /** Where the record goes now that it may leave. */
   release(record: LogRecord): Release {
     const read = decodeWaiting(record)
     if (!read.ok) return this.reject(record, read.failure.detail)
     const { waiting, headers } = read.value
-    const hop = planHop(waiting.dueAtMs - this.clock.nowMs(), this.settings.tiers)
+    if (!this.returnTopics.has(waiting.returnTo))
+      return this.reject(record, `goes back to "${waiting.returnTo}", which is no Kafka topic of ours`)
+    const overdueMs = this.clock.nowMs() - waiting.dueAtMs
+    const hop = planHop(-overdueMs, this.openTiers())
     const value = record.value ?? Buffer.alloc(0)
-    if (hop.kind === 'hold') {
-      return { kind: 'return', record: { ...this.place(waiting.returnTo, record), value, headers } }
+    const bare = { ...record, value, headers }
+    if (hop.kind === 'tier') return { kind: 'next-hop', record: this.toTier(hop.tier, bare, waiting) }
+    if (this.isPaused(bare, waiting)) {
+      const parkMs = Math.min(Math.max(overdueMs, MIN_PARK_MS), MAX_PARK_MS)
+      const park = planHop(parkMs, this.openTiers())
+      if (park.kind === 'tier') return { kind: 'park', record: this.toTier(park.tier, bare, waiting) }
     }
-    const encoded = encodeWaiting({ value, headers }, waiting)
-    return {
-      kind: 'next-hop',
-      record: { ...this.place(this.settings.names.delay(hop.tier), record), ...encoded },
-    }
+    return { kind: 'return', record: { ...this.place(waiting.returnTo, record), value, headers } }
+  }
+
+  /** True when so much of the Kafka topic's retention is over that the record will be lost if it stays much longer. */
+  isInDanger(record: LogRecord): boolean {
+    const tier = this.tierOfTopic(record.kafkaTopic)
+    const ageMs = this.clock.nowMs() - record.timestampMs
+    return ageMs > tier.delayMs && ageMs > delayRetentionMs(tier) * DANGER_SHARE
+  }
+
+  private toTier(tier: Tier, bare: LogRecord & { readonly value: Buffer }, waiting: Waiting): OutRecord {
+    const encoded = encodeWaiting({ value: bare.value, headers: bare.headers }, waiting)
+    return { ...this.place(this.settings.names.delay(tier), bare), ...encoded }
+  }
+
+  private isDraining(tier: Tier): boolean {
+    const { drainedTiers } = this.switches
+    return drainedTiers.has(tier.name) && !this.openTiers().some(({ name }) => name === tier.name)
+  }
+
+  /** Tiers that a record may be sent into. When all are drained none is, for then there is nowhere else to wait. */
+  private openTiers(): readonly Tier[] {
+    const { drainedTiers } = this.switches
+    if (drainedTiers.size === 0) return this.settings.tiers
+    const open = this.settings.tiers.filter(({ name }) => !drainedTiers.has(name))
+    return open.length > 0 ? open : this.settings.tiers
+  }
+
+  /** What cannot be read here (a newer release's record) goes on: the dispatcher decides. */
+  private isPaused(bare: LogRecord, { returnTo }: Waiting): boolean {
+    const { pausedTenants } = this.switches
+    if (pausedTenants.size === 0 || returnTo !== this.settings.names.deliveries) return false
+    const read = decodeDelivery(bare)
+    return read.ok && pausedTenants.has(read.value.tenantUid)
   }
 
   private reject(record: LogRecord, detail: string): Release {
@@ -75,10 +141,13 @@ export class ReleaseDue {
 
   /** Also of tiers that were taken out of RETRY_TIERS: their names tell their delay, and they still drain. */
   private tierOfTopic(kafkaTopic: string): Tier {
+    const known = this.tierByTopic.get(kafkaTopic)
+    if (known) return known
     const name = kafkaTopic.slice(this.settings.names.delayPrefix.length)
     const tier = tierFromName(name)
     if (!tier)
       throw new Error(`Kafka topic ${kafkaTopic} is named like a delay tier, but "${name}" is no delay`)
+    this.tierByTopic.set(kafkaTopic, tier)
     return tier
   }
 }

@@ -3,7 +3,7 @@ import type { KafkaNames, LogRecord } from '@barnabas/kafka'
 import type { Metrics } from '@barnabas/telemetry'
 import type { Release } from './release-due.js'
 
-const RELEASES = { return: 'return', 'next-hop': 'next_hop', reject: 'reject' } as const
+const RELEASES = { return: 'return', 'next-hop': 'next_hop', park: 'park', reject: 'reject' } as const
 
 /** Counts what leaves the tiers, and how late it is. */
 export class ReleaseMetrics {

@@ -2,11 +2,13 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
-import { Health, type Logger, type Metrics } from '@barnabas/telemetry'
+import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
+import { LagThrottle } from './lag-throttle.js'
 import { ReleaseDue } from './release-due.js'
 import { ReleaseMetrics } from './release-metrics.js'
 import type { RetrierSettings } from './retrier.config.js'
-import { LOG, PRODUCER, WaitingConsumer } from './waiting.consumer.js'
+import { CatalogSwitches } from './switches.js'
+import { KAFKA, WaitingConsumer } from './waiting.consumer.js'
 
 /** Stops what the module opened, last opened first. */
 class Shutdown {
@@ -27,16 +29,29 @@ export class RetrierModule {
       groupId: names.group('retrier'),
       subscriptions: { delay: () => delayTopics(kafka, names, tiers) },
     })
-    const releaseDue = new ReleaseDue({ names, partitions: settings.PARTITIONS, tiers }, systemClock)
+    const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'retrier' })
+    const switches = new CatalogSwitches(catalog)
+    const release = { names, partitions: settings.PARTITIONS, tiers }
+    const releaseDue = new ReleaseDue(release, switches, systemClock)
+    const { deliveries } = names
+    const lag = () => kafka.groupLag(names.group('dispatcher'), deliveries)
+    const throttle = new LagThrottle(
+      { kafkaTopic: deliveries, maxLag: settings.MAX_DELIVERIES_LAG, lag },
+      log,
+    )
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
+    health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
+    observeCatalog(metrics, catalog)
+    catalog.start()
     return {
       module: RetrierModule,
       controllers: [WaitingConsumer],
       providers: [
         { provide: ReleaseDue, useValue: releaseDue },
-        { provide: PRODUCER, useValue: kafka.createProducer() },
-        { provide: LOG, useValue: log },
+        { provide: CatalogSwitches, useValue: switches },
+        { provide: LagThrottle, useValue: throttle },
+        { provide: KAFKA, useValue: { producer: kafka.createProducer(), log } },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
         { provide: ReleaseMetrics, useValue: new ReleaseMetrics(metrics, names, systemClock) },

@@ -1,22 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import type { LogRecord, PartitionLease } from '@barnabas/kafka'
-import { WaitingRoom } from './waiting-room.js'
+import { WaitingRoom, type Exit } from './waiting-room.js'
 
 const TIER_MS = 1_000
 
-const record = (offset: number, timestampMs: number): LogRecord => ({
+const record = (offset: number, timestampMs: number, value: Buffer | null = null): LogRecord => ({
   kafkaTopic: 't',
   partition: 0,
   offset,
   key: null,
-  value: null,
+  value,
   headers: {},
   timestampMs,
 })
 
 describe('WaitingRoom', () => {
   let calls: string[]
-  let forwarded: [number, number][]
+  let left: [number, number][]
   let stopping: AbortController
   let startMs: number
 
@@ -24,14 +24,14 @@ describe('WaitingRoom', () => {
     jest.useFakeTimers()
     startMs = Date.now()
     calls = []
-    forwarded = []
+    left = []
     stopping = new AbortController()
   })
   afterEach(() => {
     jest.useRealTimers()
   })
 
-  function room(isWritten = true): WaitingRoom {
+  function room(exit: Partial<Exit> = {}): WaitingRoom {
     const lease: PartitionLease = {
       kafkaTopic: 't',
       partition: 0,
@@ -42,38 +42,106 @@ describe('WaitingRoom', () => {
       pause: () => calls.push('pause'),
       resume: () => calls.push('resume'),
     }
-    const forward = ({ offset }: LogRecord): Promise<boolean> => {
-      forwarded.push([offset, Date.now() - startMs])
-      return Promise.resolve(isWritten)
+    const tryLeave = ({ offset }: LogRecord): Promise<boolean> => {
+      left.push([offset, Date.now() - startMs])
+      return Promise.resolve(true)
     }
-    return new WaitingRoom({ hopEndsAtMs: ({ timestampMs }) => timestampMs + TIER_MS }, forward, lease)
+    return new WaitingRoom(
+      { leavesAtMs: ({ timestampMs }) => timestampMs + TIER_MS, tryLeave, ...exit },
+      lease,
+    )
   }
+  const offsets = () => left.map(([offset]) => offset)
+  const flow = () => calls.filter((call) => !call.startsWith('done'))
 
   it('releases each record when its hop is over, never before, in order, paused meanwhile', async () => {
     room().add([record(0, startMs - TIER_MS), record(1, startMs - 400), record(2, startMs)])
-    expect(forwarded).toEqual([[0, 0]])
+    expect(left).toEqual([[0, 0]])
     await jest.advanceTimersByTimeAsync(599)
-    expect(forwarded).toHaveLength(1)
+    expect(left).toHaveLength(1)
     await jest.advanceTimersByTimeAsync(401)
-    expect(forwarded).toEqual([
+    expect(left).toEqual([
       [0, 0],
       [1, 600],
       [2, 1_000],
     ])
-    expect(calls.filter((call) => !call.startsWith('done'))).toEqual(['pause', 'resume'])
+    expect(flow()).toEqual(['pause', 'resume'])
     expect(calls.filter((call) => call.startsWith('done'))).toEqual(['done 0', 'done 1', 'done 2'])
   })
 
-  it('does not pause for records that are due', () => {
-    room().add([record(0, startMs - 5_000)])
+  it('releases all that is due together, without waiting for one after the other', () => {
+    const waiting = room({
+      tryLeave: ({ offset }) => {
+        left.push([offset, 0])
+        return new Promise(() => undefined)
+      },
+    })
+    waiting.add(Array.from({ length: 300 }, (_, offset) => record(offset, startMs - 5_000)))
+    expect(left).toHaveLength(300)
     expect(calls).toEqual([])
-    expect(forwarded).toHaveLength(1)
   })
 
+  it.each([
+    ['a thousand records', 2_500, null, 1_000],
+    ['a mebibyte', 50, Buffer.alloc(100 * 1024), 10],
+    ['one record of any size', 3, Buffer.alloc(2 * 1024 * 1024), 1],
+  ])(
+    'has at most %s unacknowledged, paused meanwhile, and goes on after',
+    async (_name, count, value, most) => {
+      const pending: (() => void)[] = []
+      let unacknowledged = 0
+      let highest = 0
+      const tryLeave = ({ offset }: LogRecord) => {
+        left.push([offset, 0])
+        highest = Math.max(highest, ++unacknowledged)
+        return new Promise<boolean>((resolve) => {
+          pending.push(() => {
+            unacknowledged--
+            resolve(true)
+          })
+        })
+      }
+      room({ tryLeave }).add(
+        Array.from({ length: count }, (_, offset) => record(offset, startMs - 5_000, value)),
+      )
+      while (pending.length > 0) {
+        for (const acknowledge of pending.splice(0)) acknowledge()
+        await jest.advanceTimersByTimeAsync(0)
+      }
+      expect(highest).toBe(most)
+      expect(offsets()).toEqual(Array.from({ length: count }, (_, offset) => offset))
+      expect(flow()).toEqual(['pause', 'resume'])
+    },
+  )
+
   it('leaves a record unfinished that could not be written', async () => {
-    room(false).add([record(0, startMs - TIER_MS)])
+    room({ tryLeave: () => Promise.resolve(false) }).add([record(0, startMs - TIER_MS)])
     await jest.advanceTimersByTimeAsync(1)
     expect(calls).toEqual([])
+  })
+
+  it('keeps what may not leave, and all behind it, until it is told to look', async () => {
+    let isHeld = true
+    let isThrottled = true
+    const waiting = room({
+      leavesAtMs: () => (isHeld ? null : 0),
+      tryLeave: ({ offset }) => {
+        if (isThrottled && offset > 0) return null
+        left.push([offset, 0])
+        return Promise.resolve(true)
+      },
+    })
+    waiting.add([record(0, startMs - 5_000), record(1, startMs - 5_000)])
+    await jest.advanceTimersByTimeAsync(3_600_000)
+    expect(waiting.head?.offset).toBe(0)
+    isHeld = false
+    waiting.look()
+    expect(offsets()).toEqual([0])
+    expect(waiting.head?.offset).toBe(1)
+    isThrottled = false
+    waiting.look()
+    expect(offsets()).toEqual([0, 1])
+    expect(flow()).toEqual(['pause', 'resume'])
   })
 
   it('releases nothing more once the process is stopping', async () => {
@@ -82,14 +150,21 @@ describe('WaitingRoom', () => {
     stopping.abort()
     waiting.add([record(1, startMs - 5_000)])
     await jest.advanceTimersByTimeAsync(5_000)
-    expect(forwarded).toEqual([])
+    expect(left).toEqual([])
   })
 
   it('waits for delays that are longer than a timer can be', async () => {
     room().add([record(0, startMs + 3_000_000_000)])
     await jest.advanceTimersByTimeAsync(2_147_483_647)
-    expect(forwarded).toEqual([])
+    expect(left).toEqual([])
     await jest.advanceTimersByTimeAsync(1_000_000_000)
-    expect(forwarded).toHaveLength(1)
+    expect(left).toHaveLength(1)
+  })
+
+  it('notices within a minute that the wall clock was set forward', async () => {
+    room().add([record(0, startMs + 7_200_000)])
+    jest.setSystemTime(startMs + 7_200_000 + TIER_MS)
+    await jest.advanceTimersByTimeAsync(60_000)
+    expect(offsets()).toEqual([0])
   })
 })

@@ -1,47 +1,125 @@
-import { Controller, Inject } from '@nestjs/common'
+import {
+  Controller,
+  Inject,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
-import { writeThrough, type LogProducer, type PartitionLease, type RecordBatch } from '@barnabas/kafka'
+import { HOUR, SECOND } from '@barnabas/domain'
+import {
+  writeThrough,
+  type LogProducer,
+  type LogRecord,
+  type PartitionLease,
+  type RecordBatch,
+} from '@barnabas/kafka'
 import type { Logger } from '@barnabas/telemetry'
-import { ReleaseDue } from './release-due.js'
+import { LagThrottle } from './lag-throttle.js'
+import { ReleaseDue, type Release } from './release-due.js'
+import { ReleaseMetrics } from './release-metrics.js'
+import { CatalogSwitches } from './switches.js'
 import { WaitingRoom } from './waiting-room.js'
 
 /** Injection tokens of what has no class of its own. */
-export const PRODUCER = Symbol('producer')
-export const LOG = Symbol('log')
+export const KAFKA = Symbol('kafka')
+
+export interface KafkaOut {
+  readonly producer: LogProducer
+  readonly log: Logger
+}
+
+/** How often lag is measured and held records are looked at: switches hold within 2 s. */
+const ROUND_MS = SECOND
+const ALARM_INTERVAL_MS = HOUR
 
 /**
  * Kafka edge of the retrier: one consumer for all tiers. A tier that waits is paused, so it holds up no other,
  * and what was fetched of it waits in memory.
  */
 @Controller()
-export class WaitingConsumer {
-  private readonly roomByLease = new WeakMap<PartitionLease, WaitingRoom>()
+export class WaitingConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly roomByLease = new Map<PartitionLease, WaitingRoom>()
+  private readonly alarmedAtMs = new WeakMap<WaitingRoom, number>()
+  private rounds: NodeJS.Timeout | null = null
 
   constructor(
     @Inject(ReleaseDue) private readonly releaseDue: ReleaseDue,
-    @Inject(PRODUCER) private readonly producer: LogProducer,
-    @Inject(LOG) private readonly log: Logger,
+    @Inject(LagThrottle) private readonly throttle: LagThrottle,
+    @Inject(CatalogSwitches) private readonly switches: CatalogSwitches,
+    @Inject(ReleaseMetrics) private readonly metrics: ReleaseMetrics,
+    @Inject(KAFKA) private readonly kafka: KafkaOut,
   ) {}
+
+  onApplicationBootstrap(): void {
+    this.switches.onChange(() => this.lookAround())
+    this.rounds = setInterval(() => {
+      void this.throttle.measure()
+      this.lookAround()
+    }, ROUND_MS)
+  }
+
+  beforeApplicationShutdown(): void {
+    if (this.rounds) clearInterval(this.rounds)
+  }
 
   @EventPattern<string>('delay')
   onWaiting(@Payload() { records, lease }: RecordBatch): void {
-    const known = this.roomByLease.get(lease)
-    const room = known ?? new WaitingRoom(this.releaseDue, (record) => this.forward(record, lease), lease)
-    if (!known) this.roomByLease.set(lease, room)
+    const room = this.roomByLease.get(lease) ?? this.openRoom(lease)
     room.add(records)
   }
 
-  private async forward(record: RecordBatch['records'][number], lease: PartitionLease): Promise<boolean> {
+  private openRoom(lease: PartitionLease): WaitingRoom {
+    const exit = {
+      leavesAtMs: (record: LogRecord) => this.releaseDue.leavesAtMs(record),
+      tryLeave: (record: LogRecord) => this.tryRelease(record, lease),
+    }
+    const room = new WaitingRoom(exit, lease)
+    this.roomByLease.set(lease, room)
+    lease.stopping.addEventListener('abort', () => this.roomByLease.delete(lease), { once: true })
+    return room
+  }
+
+  private lookAround(): void {
+    for (const room of this.roomByLease.values()) {
+      room.look()
+      this.alarm(room)
+    }
+  }
+
+  private tryRelease(record: LogRecord, lease: PartitionLease): Promise<boolean> | null {
     const release = this.releaseDue.release(record)
-    const { kafkaTopic, partition, offset } = record
-    const place = { kafka_topic: kafkaTopic, partition, offset }
-    if (release.kind === 'reject') this.log.warn({ ...place, detail: release.detail }, 'waiting.rejected')
-    const result = await writeThrough(this.producer, release.record, lease)
+    return this.throttle.admits(release.record) ? this.write(record, release, lease) : null
+  }
+
+  private async write(record: LogRecord, release: Release, lease: PartitionLease): Promise<boolean> {
+    if (release.kind === 'reject')
+      this.kafka.log.warn({ ...placeOf(record), detail: release.detail }, 'waiting.rejected')
+    const result = await writeThrough(this.kafka.producer, release.record, lease)
     if (result === 'too-large') {
       // It was taken by a tier's Kafka topic, and all inner topics take the same: somebody changed a limit.
-      this.log.error({ ...place, returns_to: release.record.kafkaTopic }, 'waiting.record_too_large')
+      const fields = { ...placeOf(record), returns_to: release.record.kafkaTopic }
+      this.kafka.log.error(fields, 'waiting.record_too_large')
       return false
     }
-    return result === 'written'
+    if (result !== 'written') return false
+    this.metrics.released(record, release.kind, this.releaseDue.hopEndsAtMs(record))
+    return true
+  }
+
+  /** What stays too long is deleted by Kafka: said every hour, from half of that time on. */
+  private alarm(room: WaitingRoom): void {
+    const { head } = room
+    if (!head || !this.releaseDue.isInDanger(head)) return
+    const nowMs = Date.now()
+    if (nowMs - (this.alarmedAtMs.get(room) ?? 0) < ALARM_INTERVAL_MS) return
+    this.alarmedAtMs.set(room, nowMs)
+    const fields = { ...placeOf(head), waits_since: new Date(head.timestampMs).toISOString() }
+    this.kafka.log.error(fields, 'tier.records_in_danger')
   }
 }
+
+const placeOf = ({ kafkaTopic, partition, offset }: LogRecord) => ({
+  kafka_topic: kafkaTopic,
+  partition,
+  offset,
+})

@@ -6,7 +6,7 @@ import {
   readBinaryCloudEvent,
   readPublishRequest,
   readStructuredCloudEvent,
-  type Code,
+  type KnownCode,
   type EventDraft,
   type EventId,
   type Problem,
@@ -18,7 +18,7 @@ import type { Accepted } from './route-event.js'
 /** `defer`: a newer release can read it. `reject`: nobody can. */
 export type NotRoutable =
   | { readonly kind: 'defer'; readonly detail: string }
-  | { readonly kind: 'reject'; readonly code: Code; readonly detail: string }
+  | { readonly kind: 'reject'; readonly code: KnownCode; readonly detail: string }
 
 export interface ReadOptions {
   /** Kafka topic that outside producers write to; every other one holds records of ours. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { Catalog } from '@barnabas/domain'
 import { aDestination, anEvent, aTenant } from '@barnabas/testing'
-import { MAX_MATCHED_PER_ROUTING, routeEvent } from './route-event.js'
+import { MAX_MATCHED_PER_ROUTING, routeEvent, type Accepted } from './route-event.js'
 
 function catalogWith(count: number): Catalog {
   const catalog = new Catalog()
@@ -12,11 +12,18 @@ function catalogWith(count: number): Catalog {
   return catalog
 }
 
+function route(accepted: Accepted, catalog: Catalog, catalogOffset: number) {
+  const routed = routeEvent(accepted, catalog, catalogOffset)
+  const [deliveries, routings] = [[...routed.deliveries], [...routed.routings]]
+  expect(routed.recordCount).toBe(deliveries.length + routings.length)
+  return { deliveries, routings }
+}
+
 const accepted = { event: anEvent(), acceptedAtMs: 7 }
 
 describe('routeEvent', () => {
   it('makes one delivery per destination, with the payload, and one routing record', () => {
-    const { deliveries, routings } = routeEvent(accepted, catalogWith(3), 42)
+    const { deliveries, routings } = route(accepted, catalogWith(3), 42)
     expect(deliveries.map(({ destinationId }) => destinationId).sort()).toEqual(['d0', 'd1', 'd2'])
     for (const delivery of deliveries) {
       expect(delivery).toMatchObject({ attempt: 1, dueAtMs: 0, acceptedAtMs: 7, catalogOffset: 42 })
@@ -28,13 +35,13 @@ describe('routeEvent', () => {
 
   it('gives the same deliveries the same ids when it routes an event again', () => {
     const catalog = catalogWith(2)
-    const ids = () => routeEvent(accepted, catalog, 0).deliveries.map(({ id }) => id)
+    const ids = () => route(accepted, catalog, 0).deliveries.map(({ id }) => id)
     expect(ids()).toEqual(ids())
     expect(new Set(ids()).size).toBe(2)
   })
 
   it('accounts for an event that nobody gets', () => {
-    const { deliveries, routings } = routeEvent(accepted, new Catalog(), 0)
+    const { deliveries, routings } = route(accepted, new Catalog(), 0)
     expect(deliveries).toEqual([])
     expect(routings).toEqual([
       expect.objectContaining({ tenantUid: null, matched: [], payload: accepted.event.payload }),
@@ -42,7 +49,7 @@ describe('routeEvent', () => {
   })
 
   it('splits a large fan-out, the payload only in the first record', () => {
-    const { routings } = routeEvent(accepted, catalogWith(MAX_MATCHED_PER_ROUTING + 1), 0)
+    const { routings } = route(accepted, catalogWith(MAX_MATCHED_PER_ROUTING + 1), 0)
     expect(routings.map(({ matched, payload }) => [matched.length, payload.length > 0])).toEqual([
       [MAX_MATCHED_PER_ROUTING, true],
       [1, false],

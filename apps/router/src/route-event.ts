@@ -12,9 +12,13 @@ import {
 
 /** What follows from one event: a delivery per matching destination, and the record of the routing. */
 export interface Routed {
-  readonly deliveries: readonly Delivery[]
-  /** One per thousand matched destinations, at least one; the payload is in the first. */
-  readonly routings: readonly Routing[]
+  readonly deliveryCount: number
+  /** How many deliveries and routings there are. */
+  readonly recordCount: number
+  /** Made one by one while they are gone through: an event may have many thousands. To be gone through once. */
+  readonly deliveries: Iterable<Delivery>
+  /** One per thousand matched destinations, at least one; the payload is in the first. As lazy as the deliveries. */
+  readonly routings: Iterable<Routing>
 }
 
 export interface Accepted {
@@ -36,20 +40,22 @@ export const MAX_MATCHED_PER_ROUTING = 1_000
 export function routeEvent(accepted: Accepted, catalog: Catalog, catalogOffset: number): Routed {
   const { tenant, destinations } = matchSubscriptions(accepted.event, catalog)
   return {
+    deliveryCount: tenant ? destinations.length : 0,
+    recordCount: destinations.length + Math.max(1, Math.ceil(destinations.length / MAX_MATCHED_PER_ROUTING)),
     deliveries: tenant ? fanOut(accepted, tenant, destinations, catalogOffset) : [],
     routings: accountFor(accepted, tenant, destinations),
   }
 }
 
-function fanOut(
+function* fanOut(
   { event, acceptedAtMs }: Accepted,
   tenant: TenantEntry,
   destinations: readonly DestinationEntry[],
   catalogOffset: number,
-): Delivery[] {
-  return destinations.map((destination) => {
+): Generator<Delivery> {
+  for (const destination of destinations) {
     const id = deliveryIdOf(tenant.id, event.meta.id, destination.uid)
-    return {
+    yield {
       id,
       key: deliveryKeyOf(destination.uid, id, destination.limits.spread),
       run: event.meta.run,
@@ -64,24 +70,24 @@ function fanOut(
       catalogOffset,
       payload: event.payload,
     }
-  })
+  }
 }
 
-function accountFor(
+function* accountFor(
   { event, acceptedAtMs }: Accepted,
   tenant: TenantEntry | null,
   destinations: readonly DestinationEntry[],
-): Routing[] {
-  const matched = destinations.map(({ uid, id }) => ({ uid, id }))
-  const routings: Routing[] = []
-  for (let from = 0; from === 0 || from < matched.length; from += MAX_MATCHED_PER_ROUTING) {
-    routings.push({
+): Generator<Routing> {
+  for (let from = 0; from === 0 || from < destinations.length; from += MAX_MATCHED_PER_ROUTING) {
+    const some = destinations.slice(from, from + MAX_MATCHED_PER_ROUTING)
+    yield {
       event: event.meta,
       tenantUid: tenant?.uid ?? null,
       acceptedAtMs,
-      matched: matched.slice(from, from + MAX_MATCHED_PER_ROUTING),
-      payload: from === 0 ? event.payload : Buffer.alloc(0),
-    })
+      matched: some.map(({ uid, id }) => ({ uid, id })),
+      payload: from === 0 ? event.payload : NO_PAYLOAD,
+    }
   }
-  return routings
 }
+
+const NO_PAYLOAD = Buffer.alloc(0)

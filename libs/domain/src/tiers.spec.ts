@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { DAY, HOUR, MINUTE, SECOND } from './durations.js'
-import { MAX_HOLD_MS, planHop, roundToTier, tierFromName, tierOf } from './tiers.js'
+import { MAX_HOLD_MS, planHop, roundToTier, tierFromName, tierOf, type Tier } from './tiers.js'
 
 const tiers = [5 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR].map(
   tierOf,
@@ -15,8 +15,8 @@ describe('planHop', () => {
     [5 * SECOND, '5s'],
     [29 * SECOND, '5s'],
     [MINUTE, '1m'],
-    [MINUTE - 3, '1m'],
-    [MINUTE - 200, '30s'],
+    [MINUTE - 400, '1m'],
+    [MINUTE - 600, '30s'],
     [DAY, '12h'],
   ])('%d ms before the time: %s', (remainingMs, expected) => {
     const hop = planHop(remainingMs, tiers)
@@ -43,9 +43,49 @@ describe('planHop', () => {
           if (hops > 5_000) return
         }
         expect(left).toBeLessThanOrEqual(MAX_HOLD_MS)
-        expect(left).toBeGreaterThanOrEqual(-Math.max(smallest, 100))
+        expect(left).toBeGreaterThanOrEqual(-Math.max(smallest, 500))
       }),
     )
+  })
+})
+
+/** Hops and their end of a delay, when every hop takes exactly as long as its tier. */
+function walk(delayMs: number, chosen: readonly Tier[]): { hops: number; leftMs: number } {
+  let leftMs = delayMs
+  for (let hops = 0; ; hops++) {
+    const hop = planHop(leftMs, chosen)
+    if (hop.kind === 'hold') return { hops, leftMs }
+    leftMs -= hop.tier.delayMs
+  }
+}
+
+describe('a long delay', () => {
+  const SAMPLES = 20_000
+  const logUniform = Array.from(
+    { length: SAMPLES },
+    (_, at) => SECOND * (DAY / SECOND) ** ((at + 0.5) / SAMPLES),
+  )
+
+  it.each([
+    ['the default tiers', tiers, 2.3, 6],
+    ['1m,5m,30m alone', [MINUTE, 5 * MINUTE, 30 * MINUTE].map(tierOf), 5.3, 48],
+  ])('takes few hops with %s', (_name, chosen, average, most) => {
+    const hops = logUniform.map((delayMs) => walk(roundToTier(delayMs, chosen), chosen).hops)
+    expect(hops.reduce((sum, count) => sum + count, 0) / SAMPLES).toBeLessThan(average)
+    expect(Math.max(...hops)).toBeLessThanOrEqual(most)
+  })
+
+  it('takes one hop for each step of the default schedule', () => {
+    const schedule = [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR]
+    for (const delayMs of schedule) expect(walk(roundToTier(delayMs, tiers), tiers).hops).toBe(1)
+  })
+
+  it('is moved by at most 10 % of the tier or of itself', () => {
+    for (const chosen of [tiers, [MINUTE, 5 * MINUTE, 30 * MINUTE].map(tierOf)])
+      for (const delayMs of logUniform) {
+        const movedMs = Math.abs(roundToTier(delayMs, chosen) - delayMs)
+        expect(movedMs).toBeLessThanOrEqual(delayMs / 9 + 1e-6)
+      }
   })
 })
 

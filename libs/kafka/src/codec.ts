@@ -171,7 +171,11 @@ export function decodeWaiting(
   const { [WAITING_HEADER]: header, ...headers } = record.headers
   if (!header) return failed({ reason: 'malformed', detail: `has no header "${WAITING_HEADER}"` })
   try {
-    return ok({ waiting: JSON.parse(header.toString('utf8')) as Waiting, headers })
+    const waiting = JSON.parse(header.toString('utf8')) as Partial<Waiting> | null
+    const { dueAtMs, returnTo } = waiting ?? {}
+    if (typeof dueAtMs === 'number' && typeof returnTo === 'string')
+      return ok({ waiting: { dueAtMs, returnTo }, headers })
+    return failed({ reason: 'malformed', detail: `header "${WAITING_HEADER}" names no time or place` })
   } catch {
     return failed({ reason: 'malformed', detail: `header "${WAITING_HEADER}" is not JSON` })
   }

@@ -4,6 +4,8 @@ import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from
 import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js'
 import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
 import { CatalogReader } from './catalog-reader.js'
+import { EndOffsets } from './end-offsets.js'
+import { groupLag } from './group-lag.js'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import type { KafkaOptions } from './kafka-options.js'
@@ -26,6 +28,7 @@ export class KafkaEdge {
   private readonly kafka: Kafka
   private readonly log: KafkaLog
   private readonly topics: TopicAdmin
+  private readonly endOffsets: EndOffsets
   private readonly admins = new Map<string, Promise<Admin>>()
   private readonly closers: (() => Promise<void>)[] = []
   private isClosed = false
@@ -34,6 +37,8 @@ export class KafkaEdge {
     fixIdleTimer()
     this.log = options.log ?? silentLog
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
+    this.endOffsets = new EndOffsets(this.kafka)
+    this.closers.push(() => this.endOffsets.close())
     this.topics = new TopicAdmin({
       admin: () => this.admin('topics'),
       log: this.log,
@@ -136,12 +141,13 @@ export class KafkaEdge {
   }
 
   /** The offset that the next record will get. Rejects when no broker answers. */
-  async endOffset(kafkaTopic: string, partition: number): Promise<number> {
-    const admin = await this.admin('offsets')
-    const offsets = await admin.fetchTopicOffsets(kafkaTopic)
-    const found = offsets.find((candidate) => candidate.partition === partition)
-    if (!found) throw new Error(`Kafka topic ${kafkaTopic} has no partition ${partition}`)
-    return Number(found.high)
+  endOffset(kafkaTopic: string, partition: number): Promise<number> {
+    return this.endOffsets.ask(kafkaTopic, partition)
+  }
+
+  /** Records that the group has still to finish, by partition. Rejects when no broker answers. */
+  async groupLag(groupId: string, kafkaTopic: string): Promise<number[]> {
+    return groupLag(await this.admin('lag'), groupId, kafkaTopic)
   }
 
   /** Closes what was made here, last opened first. */

@@ -20,6 +20,9 @@ const DEAD_LETTER_RETENTION_MS = 30 * DAY
 const CATALOG_SEGMENT_BYTES = 16 * 1024 * 1024
 const CATALOG_SEGMENT_MS = DAY / 24
 
+/** How long Kafka keeps what waits in a tier, milliseconds, unless an operator changed it. */
+export const delayRetentionMs = (tier: Tier): number => tier.delayMs + RETENTION_MS
+
 export interface TopicPlanOptions {
   readonly partitions: number
   readonly replicationFactor: number
@@ -55,7 +58,7 @@ export function topicPlan(names: KafkaNames, options: TopicPlanOptions): TopicPl
     ...ordinary.map((name) => keep(name, RETENTION_MS)),
     keep(names.ingestRejected, REJECTED_RETENTION_MS),
     keep(names.deadLetters, DEAD_LETTER_RETENTION_MS),
-    ...options.tiers.map((tier) => keep(names.delay(tier), tier.delayMs + RETENTION_MS)),
+    ...options.tiers.map((tier) => keep(names.delay(tier), delayRetentionMs(tier))),
     catalogPlan(names.catalog, options.replicationFactor),
   ]
 }

@@ -46,7 +46,7 @@ export const LABELS = {
   reason: { about: 'Why; the description of the metric lists the values.' },
   release: {
     about: 'What became of a record whose hop was over.',
-    values: ['return', 'next_hop', 'reject'],
+    values: ['return', 'next_hop', 'park', 'reject'],
   },
   result: {
     about: 'What became of a record in the event log.',
@@ -71,7 +71,7 @@ const LATENESS_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 30, 60, 
 const BATCH_RECORDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000]
 
 const EVERY_APP = ['gateway', 'router', 'dispatcher', 'retrier', 'recorder'] as const
-const CATALOG_READERS = ['gateway', 'router', 'dispatcher'] as const
+const CATALOG_READERS = ['gateway', 'router', 'dispatcher', 'retrier'] as const
 
 /**
  * Every metric. A metric's full name is `barnabas_`, its key here, its unit, and `_total` for a counter

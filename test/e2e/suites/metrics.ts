@@ -18,9 +18,9 @@ const CATALOG: readonly MetricKey[] = ['catalog_applied_offset', 'catalog_entrie
 /** What an app shows once events have passed through it. */
 const SHOWN: Readonly<Record<AppName, readonly MetricKey[]>> = {
   gateway: [...PROCESS, ...CATALOG, 'events_accepted', 'events_refused', 'http_request_duration'],
-  router: [...PROCESS, ...CATALOG],
+  router: [...PROCESS, ...CATALOG, 'events_routed', 'deliveries_made', 'routing_delay'],
   dispatcher: [...PROCESS, ...CATALOG, 'lanes_open'],
-  retrier: PROCESS,
+  retrier: [...PROCESS, ...CATALOG],
   recorder: [...PROCESS, 'log_rows', 'log_batch', 'log_batch_duration', 'log_delay', 'log_failures'],
 }
 
@@ -31,7 +31,11 @@ const GROWING: Readonly<Record<AppName, readonly Series[]>> = {
     ['barnabas_http_request_duration_seconds_count', { route: '/api/v1/publish', status_class: '2xx' }],
     ['barnabas_catalog_applied_offset'],
   ],
-  router: [['barnabas_catalog_applied_offset']],
+  router: [
+    ['barnabas_catalog_applied_offset'],
+    ['barnabas_events_routed_total', { kafka_topic: 'events' }],
+    ['barnabas_deliveries_made_total'],
+  ],
   dispatcher: [['barnabas_catalog_applied_offset']],
   retrier: [['barnabas_process_cpu_seconds_total']],
   recorder: [
