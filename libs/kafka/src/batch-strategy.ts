@@ -4,6 +4,7 @@ import { isObservable, lastValueFrom } from 'rxjs'
 import type { Kafka } from 'kafkajs'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import type { KafkaLog } from './kafka-log.js'
+import type { LiveBytes } from './live-bytes.js'
 import type { BatchHandler, RecordBatch } from './ports.js'
 
 /** Which Kafka topics a pattern of `@EventPattern<string>('…')` stands for; a function is asked at each start. */
@@ -12,6 +13,8 @@ export type Subscriptions = Readonly<Record<string, readonly string[] | (() => P
 export interface BatchStrategyOptions {
   readonly kafka: Kafka
   readonly groupId: string
+  readonly memberName: string
+  readonly liveBytes: LiveBytes
   readonly subscriptions: Subscriptions
   readonly log: KafkaLog
   readonly fetch?: FetchStyle | undefined
@@ -32,6 +35,8 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     this.consumer = new HandoffConsumer({
       kafka: strategy.kafka,
       groupId: strategy.groupId,
+      memberName: strategy.memberName,
+      liveBytes: strategy.liveBytes,
       log: strategy.log,
       fetch: strategy.fetch,
       subscriptions: () => this.resolveSubscriptions(),
@@ -40,6 +45,11 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
 
   get isJoined(): boolean {
     return this.consumer.isJoined
+  }
+
+  /** See `HandoffConsumer.isStuck`. */
+  get isStuck(): boolean {
+    return this.consumer.isStuck
   }
 
   listen(callback: () => void): void {

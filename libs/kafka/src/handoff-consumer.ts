@@ -1,23 +1,29 @@
 import { SECOND, toError } from '@barnabas/domain'
-import type { Consumer, EachBatchPayload, Kafka, Offsets } from 'kafkajs'
+import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type Offsets } from 'kafkajs'
+import { Assignment, type Place } from './assignment.js'
+import { CommittedOffsets } from './committed-offsets.js'
 import type { KafkaLog } from './kafka-log.js'
-import { LeasedPartition } from './leased-partition.js'
+import type { Flow } from './leased-partition.js'
+import { LiveBytes } from './live-bytes.js'
 import { detachRecord } from './log-record.js'
 import type { BatchHandler } from './ports.js'
+import { rendezvousAssigner } from './rendezvous-assigner.js'
+import { Watchdog } from './watchdog.js'
 
 /**
  * Reads Kafka topics as a member of a group and hands every batch off at once.
  *
- *            start                    GROUP_JOIN
- *   STOPPED ───────► CONNECTING ───────────────────► CONSUMING ──► (REBALANCING: commit, then GROUP_JOIN again)
- *      ▲                 ▲   Kafka away: try again       │ CRASH: leases end, the kafkajs consumer is replaced
- *      │                 └───────────────────────────────┤
- *      └── stop: pause, wait ≤ 2 s for what is in flight, commit, leave ◄┘
+ *            start               GROUP_JOIN              committed offsets read
+ *   STOPPED ───────► CONNECTING ────────────► JOINED (all held) ──────────────► CONSUMING ──► REBALANCING: commit,
+ *      ▲                 ▲   Kafka away: again    ▲                                │              │  leases go on
+ *      │                 │                        └────────── GROUP_JOIN ──────────┼──────────────┘
+ *      │                 └── CRASH, or nothing heard for long: leases end, the kafkajs consumer is replaced
+ *      └── stop: pause, wait ≤ 2 s for what is in flight, commit, leave ◄──────────┘
  *
  * IMPORTANT: nothing is awaited in `eachBatch` but the hand-off itself. kafkajs has one fetch loop per broker;
  * a handler that took its time would stop all partitions of that broker, and the heartbeats with them.
- * At every join all leases end and reading begins anew at the committed offsets: another member may have owned
- * any partition meanwhile. What was in flight is then done again by whoever owns it.
+ * What a join does to leases stands above `Assignment`. With each offset goes a map of what is finished above it, so
+ * that the next owner of a partition repeats only what was in flight or finished within the last second.
  */
 export interface HandoffConsumerOptions {
   readonly kafka: Kafka
@@ -25,6 +31,10 @@ export interface HandoffConsumerOptions {
   readonly log: KafkaLog
   /** `prompt` = each record as soon as it is there. `gathered` = what came within a quarter of a second together. */
   readonly fetch?: FetchStyle | undefined
+  /** Outlives this process (a pod's name): the same partitions come back to the same name. */
+  readonly memberName: string
+  /** Shared by all consumers of the process; an own one unless given. */
+  readonly liveBytes?: LiveBytes | undefined
   /** Which handler reads which Kafka topic. Asked again at every (re)start, so that new ones are found. */
   readonly subscriptions: () => Promise<ReadonlyMap<string, BatchHandler>>
 }
@@ -47,6 +57,9 @@ const MAX_WAIT_MS = 250
 const MAX_BYTES_PER_PARTITION = 512 * 1024
 const MAX_BYTES = 4 * 1024 * 1024
 const COMMIT_INTERVAL_MS = 1 * SECOND
+const READ_RETRY_MS = SECOND / 4
+/** A consumer that is silent for so many sessions was forgotten by kafkajs: a join takes two at most. */
+const SILENT_SESSIONS = 3
 /** One hanging target must not hold up a shutdown: what still runs is delivered again by the next owner. */
 const STOP_GRACE_MS = 2 * SECOND
 const STOP_POLL_MS = 20
@@ -63,8 +76,12 @@ export class HandoffConsumer {
   private commit: Commit | null = null
   private connecting: Promise<void> = Promise.resolve()
   private handlers: ReadonlyMap<string, BatchHandler> = new Map()
-  private readonly partitions = new Map<string, LeasedPartition>()
-  private readonly assigned = new Set<string>()
+  private readonly assignment: Assignment
+  private readonly offsets: CommittedOffsets
+  private readonly watchdog: Watchdog
+  /** Counts joins: what was asked for an earlier one is out of date. */
+  private joins = 0
+  private isAdmitted = false
   private isStopping = false
   private isMember = false
   private hasJoinedOnce = false
@@ -72,16 +89,30 @@ export class HandoffConsumer {
   private restartTimer: NodeJS.Timeout | null = null
   private commitTimer: NodeJS.Timeout | null = null
 
-  constructor(private readonly options: HandoffConsumerOptions) {}
+  constructor(private readonly options: HandoffConsumerOptions) {
+    this.assignment = new Assignment((place) => this.flowOf(place), options.liveBytes ?? new LiveBytes())
+    this.offsets = new CommittedOffsets(options.kafka, options.groupId)
+    this.watchdog = new Watchdog({
+      limitMs: SILENT_SESSIONS * SESSION_TIMEOUT_MS,
+      isKafkaThere: () => this.offsets.isKafkaThere(),
+      onSilence: () => this.replaceLater(new Error('neither fetched nor joined for three sessions')),
+    })
+  }
 
   /** True while the consumer is a member of its group. */
   get isJoined(): boolean {
     return this.isMember
   }
 
+  /** True when the consumer was replaced for its silence and is silent again: only a new process can help. */
+  get isStuck(): boolean {
+    return this.watchdog.isStuck
+  }
+
   /** Begins to consume and keeps at it: while Kafka is away it tries again by itself. Returns at once. */
   start(): void {
     this.commitTimer = setInterval(() => void this.commitFinished(), COMMIT_INTERVAL_MS)
+    this.watchdog.start()
     this.connecting = this.connect()
   }
 
@@ -90,11 +121,13 @@ export class HandoffConsumer {
     this.isStopping = true
     if (this.restartTimer) clearTimeout(this.restartTimer)
     if (this.commitTimer) clearInterval(this.commitTimer)
-    for (const partition of this.partitions.values()) partition.beginStopping()
+    this.watchdog.stop()
+    for (const partition of this.assignment.leased) partition.beginStopping()
     await this.untilNothingIsInFlight()
     await this.commitFinished()
-    this.endLeases()
+    this.assignment.clear()
     await this.disconnect()
+    await this.offsets.close()
   }
 
   private async connect(): Promise<void> {
@@ -109,6 +142,11 @@ export class HandoffConsumer {
         maxWaitTimeInMs: MAX_WAIT_MS,
         maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
         maxBytes: MAX_BYTES,
+        // The second is kafkajs's own, which members of earlier releases know.
+        partitionAssigners: [
+          rendezvousAssigner(this.options.memberName),
+          kafkajs.PartitionAssigners.roundRobin,
+        ],
         minBytes: this.options.fetch === 'gathered' ? GATHERED_BYTES : 1,
         // A crashed consumer is replaced here, in one place, whatever kafkajs thinks of the error.
         retry: { restartOnFailure: () => Promise.resolve(false) },
@@ -135,7 +173,7 @@ export class HandoffConsumer {
   private listen(consumer: Consumer): void {
     const current = (): boolean => this.consumer === consumer
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      if (current()) this.onJoin(consumer, payload.memberAssignment)
+      if (current()) void this.onJoin(consumer, payload.memberId, placesOf(payload.memberAssignment))
     })
     consumer.on(consumer.events.REBALANCING, () => {
       if (current()) void this.commitFinished()
@@ -143,21 +181,53 @@ export class HandoffConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (current()) this.replaceLater(payload.error)
     })
+    for (const sign of [consumer.events.FETCH, consumer.events.HEARTBEAT, consumer.events.GROUP_JOIN]) {
+      consumer.on(sign, () => {
+        if (current()) this.watchdog.hear()
+      })
+    }
   }
 
-  private onJoin(consumer: Consumer, assignment: Record<string, number[]>): void {
-    this.endLeases()
+  /**
+   * Holds every partition until it is known what the group has committed of it; then each is read on from there, or
+   * from where its kept lease stands. IMPORTANT: all of them are sought, also those that kafkajs would read right: a seek
+   * that was queued for a partition which was then lost would fire when it comes back, and skip records.
+   */
+  private async onJoin(consumer: Consumer, memberId: string, places: readonly Place[]): Promise<void> {
+    const join = ++this.joins
+    this.isAdmitted = false
     this.isMember = true
     this.hasJoinedOnce = true
     this.restartDelayMs = FIRST_RESTART_DELAY_MS
-    this.assigned.clear()
-    for (const [topic, partitions] of Object.entries(assignment)) {
-      for (const partition of partitions) this.assigned.add(partitionKey(topic, partition))
-      // A pause survives a rebalance, even for a partition that was lost and came back.
-      consumer.resume([{ topic, partitions }])
+    for (const { kafkaTopic, partition } of places) {
+      consumer.pause([{ topic: kafkaTopic, partitions: [partition] }])
     }
-    const fields = { group_id: this.options.groupId, partitions: this.assigned.size }
+    this.assignment.join(memberId, places)
+    const committed = await this.readCommitted(places, join)
+    if (!committed || this.joins !== join || this.consumer !== consumer || this.isStopping) return
+    for (const { kafkaTopic: topic, partition, offset, isPaused } of this.assignment.admit(committed)) {
+      consumer.seek({ topic, partition, offset: String(offset) })
+      // A pause survives a rebalance, even for a partition that was lost and came back.
+      if (!isPaused) consumer.resume([{ topic, partitions: [partition] }])
+    }
+    this.isAdmitted = true
+    const fields = { group_id: this.options.groupId, partitions: this.assignment.size }
     this.options.log.info(fields, 'kafka.group_joined')
+  }
+
+  /** Tries until it is answered; null when another join, or the end, came first. */
+  private async readCommitted(places: readonly Place[], join: number) {
+    const topics = [...new Set(places.map(({ kafkaTopic }) => kafkaTopic))]
+    while (this.joins === join && !this.isStopping) {
+      try {
+        return await this.offsets.read(topics)
+      } catch (error) {
+        const fields = { group_id: this.options.groupId, error: toError(error).message }
+        this.options.log.debug(fields, 'kafka.committed_offsets_not_read')
+        await new Promise((resolve) => setTimeout(resolve, READ_RETRY_MS))
+      }
+    }
+    return null
   }
 
   private handOff(payload: EachBatchPayload): void {
@@ -165,8 +235,14 @@ export class HandoffConsumer {
     this.commit = (offsets) => payload.commitOffsetsIfNecessary(offsets)
     const handler = this.handlers.get(topic)
     const first = messages[0]
-    if (!handler || !first || this.isStopping || !this.assigned.has(partitionKey(topic, partition))) return
-    const leased = this.lease(topic, partition, Number(first.offset))
+    const place = { kafkaTopic: topic, partition }
+    if (!handler || !first || this.isStopping || !this.isAdmitted) return
+    const fit = this.assignment.fitOf(place, fetchedOffsetOf(payload))
+    if (fit === 'ask-again') {
+      this.consumer?.seek({ topic, partition, offset: String(this.assignment.nextOffsetOf(place)) })
+    }
+    if (fit !== 'fits') return
+    const leased = this.assignment.lease(place, Number(first.offset))
     const records = messages.map((message) => detachRecord(topic, partition, message))
     const accepted = leased.receive(records, Number(payload.batch.lastOffset()))
     const last = messages.at(-1)
@@ -174,33 +250,30 @@ export class HandoffConsumer {
     if (accepted.length > 0) handler({ records: accepted, lease: leased.lease })
   }
 
-  private lease(topic: string, partition: number, firstOffset: number): LeasedPartition {
-    const key = partitionKey(topic, partition)
-    const existing = this.partitions.get(key)
-    if (existing) return existing
-    const flow = {
+  private flowOf({ kafkaTopic: topic, partition }: Place): Flow {
+    return {
       pause: () => this.consumer?.pause([{ topic, partitions: [partition] }]),
       resume: () => {
-        if (!this.isStopping) this.consumer?.resume([{ topic, partitions: [partition] }])
+        // Before it is admitted a partition fetches nothing; `admit` tells then who is paused.
+        if (!this.isStopping && this.isAdmitted) this.consumer?.resume([{ topic, partitions: [partition] }])
       },
     }
-    const created = new LeasedPartition({ kafkaTopic: topic, partition, firstOffset, flow })
-    this.partitions.set(key, created)
-    return created
   }
 
   /** Commits what is finished, of the current assignment only: brokers check the generation, not the ownership. */
   private async commitFinished(): Promise<void> {
-    const due = [...this.partitions.values()].filter((partition) => partition.hasUncommitted)
+    const due = this.assignment.leased.flatMap((partition) => {
+      const mark = partition.dueCommit
+      return mark ? [{ partition, mark }] : []
+    })
     if (!this.commit || due.length === 0) return
-    const marks = due.map((partition) => ({ partition, offset: partition.commitPoint }))
-    const topics = marks.map(({ partition, offset }) => ({
-      topic: partition.kafkaTopic,
-      partitions: [{ partition: partition.partition, offset: String(offset) }],
+    const topics = due.map(({ partition: { kafkaTopic, partition }, mark: { offset, metadata } }) => ({
+      topic: kafkaTopic,
+      partitions: [{ partition, offset: String(offset), metadata }],
     }))
     try {
       await this.commit({ topics })
-      for (const { partition, offset } of marks) partition.committed(offset)
+      for (const { partition, mark } of due) partition.committed(mark)
     } catch (error) {
       // A rebalance or a lost coordinator: the next round, or the next owner, does it.
       const { message } = toError(error)
@@ -210,21 +283,17 @@ export class HandoffConsumer {
 
   private async untilNothingIsInFlight(): Promise<void> {
     const deadlineMs = performance.now() + STOP_GRACE_MS
-    const isBusy = (): boolean => [...this.partitions.values()].some((partition) => partition.inFlight > 0)
+    const isBusy = (): boolean => this.assignment.leased.some((partition) => partition.inFlight > 0)
     while (isBusy() && performance.now() < deadlineMs) {
       await new Promise((resolve) => setTimeout(resolve, STOP_POLL_MS))
     }
   }
 
-  private endLeases(): void {
-    for (const partition of this.partitions.values()) partition.end()
-    this.partitions.clear()
-  }
-
   private replaceLater(error: Error): void {
     this.isMember = false
-    this.endLeases()
-    this.assigned.clear()
+    this.isAdmitted = false
+    this.joins++
+    this.assignment.clear()
     void this.disconnect()
     if (this.isStopping || this.restartTimer) return
     const fields = { group_id: this.options.groupId, error: error.message, retry_in_ms: this.restartDelayMs }
@@ -251,4 +320,13 @@ export class HandoffConsumer {
   }
 }
 
-const partitionKey = (topic: string, partition: number): string => `${topic}/${partition}`
+const placesOf = (assignment: Record<string, number[]>): Place[] =>
+  Object.entries(assignment).flatMap(([kafkaTopic, partitions]) =>
+    partitions.map((partition) => ({ kafkaTopic, partition })),
+  )
+
+/** Where the batch was fetched from; kafkajs has it, but not in its types. */
+function fetchedOffsetOf({ batch }: EachBatchPayload): number {
+  const { fetchedOffset } = batch as unknown as { fetchedOffset: string }
+  return Number(fetchedOffset)
+}

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { SECOND, toError } from '@barnabas/domain'
 import kafkajs, { type Admin, type Kafka, type KafkaConfig, type Producer } from 'kafkajs'
 import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js'
@@ -9,6 +10,7 @@ import { groupLag } from './group-lag.js'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import type { KafkaOptions } from './kafka-options.js'
+import { LiveBytes } from './live-bytes.js'
 import { fixIdleTimer } from './kafkajs-fixes.js'
 import { isTooLargeForPlatformatic, PlatformaticProducer } from './platformatic-producer.js'
 import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
@@ -32,9 +34,12 @@ export class KafkaEdge {
   private readonly admins = new Map<string, Promise<Admin>>()
   private readonly closers: (() => Promise<void>)[] = []
   private isClosed = false
+  private readonly liveBytes = new LiveBytes()
+  private readonly memberName: string
 
   constructor(private readonly options: KafkaOptions) {
     fixIdleTimer()
+    this.memberName = options.memberName ?? `${hostname()}/${options.clientId}`
     this.log = options.log ?? silentLog
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
     this.endOffsets = new EndOffsets(this.kafka)
@@ -88,6 +93,8 @@ export class KafkaEdge {
       openConsumer: (handler) =>
         new HandoffConsumer({
           kafka: this.kafka,
+          memberName: this.memberName,
+          liveBytes: this.liveBytes,
           groupId: `${kafkaTopic}.${app}.${randomUUID()}`,
           log: this.log,
           subscriptions: async () => {
@@ -110,6 +117,8 @@ export class KafkaEdge {
   }): KafkaBatchStrategy {
     return new KafkaBatchStrategy({
       kafka: this.kafka,
+      memberName: this.memberName,
+      liveBytes: this.liveBytes,
       log: this.log,
       untilTopicsExist: (kafkaTopics) => this.waitForTopics(kafkaTopics),
       ...options,

@@ -12,6 +12,8 @@ export interface KafkaOptions {
         readonly password: string
       }
     | undefined
+  /** Outlives the process, so that the same partitions come back to it; host name and `clientId` unless given. */
+  readonly memberName?: string | undefined
   readonly log?: KafkaLog | undefined
   /** Client that writes; kafkajs unless given. Reading is kafkajs's in any case. */
   readonly producer?: 'kafkajs' | 'platformatic' | undefined

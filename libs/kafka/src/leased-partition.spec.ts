@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { LeasedPartition } from './leased-partition.js'
+import { LiveBytes } from './live-bytes.js'
 import type { LogRecord } from './ports.js'
 
 const record = (offset: number, bytes = 10): LogRecord => ({
@@ -15,7 +16,9 @@ const record = (offset: number, bytes = 10): LogRecord => ({
 function leased() {
   const calls: string[] = []
   const flow = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  const partition = new LeasedPartition({ kafkaTopic: 't', partition: 0, firstOffset: 0, flow })
+  const liveBytes = new LiveBytes()
+  const place = { kafkaTopic: 't', partition: 0 }
+  const partition = new LeasedPartition({ ...place, firstOffset: 0, finished: [], flow, liveBytes })
   return { partition, calls }
 }
 
@@ -50,9 +53,10 @@ describe('LeasedPartition', () => {
     expect(partition.receive([record(1), record(4)], 4).map(({ offset }) => offset)).toEqual([4])
     for (const offset of [0, 1, 4]) partition.lease.done(offset)
     expect(partition.commitPoint).toBe(5)
-    expect(partition.hasUncommitted).toBe(true)
-    partition.committed(5)
-    expect(partition.hasUncommitted).toBe(false)
+    const mark = partition.dueCommit
+    expect(mark).toMatchObject({ offset: 5, metadata: '' })
+    if (mark) partition.committed(mark)
+    expect(partition.dueCommit).toBeNull()
   })
 
   it('ignores everything once the lease has ended', () => {

@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events'
+import { encodeFinished, holds, type OffsetRun } from './finished-map.js'
+import type { LiveBytes } from './live-bytes.js'
 import { OffsetTracker } from './offset-tracker.js'
 import type { LogRecord, PartitionLease } from './ports.js'
 
@@ -6,6 +8,32 @@ import type { LogRecord, PartitionLease } from './ports.js'
 export interface Flow {
   pause(): void
   resume(): void
+}
+
+/** What the group has committed of a partition. */
+export interface Committed {
+  /** The next offset to be read. */
+  readonly offset: number
+  /** What an earlier owner had finished above it. */
+  readonly finished: readonly OffsetRun[]
+}
+
+/** An offset to be committed, with the map of what is finished above it. */
+export interface CommitMark {
+  readonly offset: number
+  readonly metadata: string
+  /** How many records were finished when the mark was made. */
+  readonly finishedCount: number
+}
+
+export interface LeasedPartitionOptions {
+  readonly kafkaTopic: string
+  readonly partition: number
+  readonly firstOffset: number
+  /** Finished by an earlier owner: not handed out. */
+  readonly finished: readonly OffsetRun[]
+  readonly flow: Flow
+  readonly liveBytes: LiveBytes
 }
 
 /** Fetching stops when this much is unfinished and goes on at half of it: a bound on memory per partition. */
@@ -28,18 +56,25 @@ export class LeasedPartition {
   private readonly ended = new AbortController()
   private readonly stopping = new AbortController()
   private readonly flow: Flow
+  private readonly liveBytes: LiveBytes
+  private readonly stopListening: () => void
+  private readonly finishedBefore: readonly OffsetRun[]
   private isPausedByHandler = false
   private isPausedByGuard = false
   private committedOffset: number
+  private committedCount = 0
 
-  constructor(options: { kafkaTopic: string; partition: number; firstOffset: number; flow: Flow }) {
+  constructor(options: LeasedPartitionOptions) {
     this.kafkaTopic = options.kafkaTopic
     this.partition = options.partition
     this.flow = options.flow
+    this.liveBytes = options.liveBytes
+    this.finishedBefore = options.finished
     this.tracker = new OffsetTracker(options.firstOffset)
     this.committedOffset = options.firstOffset
     // Each record in flight listens; Node would take more than ten for a leak.
     setMaxListeners(0, this.ended.signal, this.stopping.signal)
+    this.stopListening = this.liveBytes.onRoom(() => this.guard())
     this.lease = this.makeLease()
   }
 
@@ -47,24 +82,53 @@ export class LeasedPartition {
     return this.tracker.commitPoint
   }
 
-  get hasUncommitted(): boolean {
-    return this.tracker.commitPoint > this.committedOffset
+  /** Where fetching goes on. */
+  get nextOffset(): number {
+    return this.tracker.nextOffset
+  }
+
+  get isPaused(): boolean {
+    return this.isPausedByHandler || this.isPausedByGuard
+  }
+
+  /** What is to be committed; null when nothing was finished since the last commit. */
+  get dueCommit(): CommitMark | null {
+    const { commitPoint, finishedCount } = this.tracker
+    if (commitPoint === this.committedOffset && finishedCount === this.committedCount) return null
+    const metadata = encodeFinished(commitPoint, this.tracker.finishedRuns())
+    return { offset: commitPoint, metadata, finishedCount }
   }
 
   get inFlight(): number {
     return this.tracker.inFlight
   }
 
-  committed(offset: number): void {
+  committed({ offset, finishedCount }: CommitMark): void {
     this.committedOffset = Math.max(this.committedOffset, offset)
+    this.committedCount = Math.max(this.committedCount, finishedCount)
+  }
+
+  /**
+   * Whether all that the group has committed is known here. If not, another member owned the partition meanwhile, and
+   * this lease tells of the past.
+   */
+  knows({ offset, finished }: Committed): boolean {
+    if (offset > this.tracker.commitPoint) return false
+    return finished.every(([from, to]) => {
+      for (let at = from; at < to; at++) if (!this.tracker.isFinished(at)) return false
+      return true
+    })
   }
 
   /** Returns the records that are new here; `lastOffset` is the fetch's, control records included. */
   receive(records: readonly LogRecord[], lastOffset: number): LogRecord[] {
+    const bytesBefore = this.tracker.liveBytes
     const accepted = records.filter((record) => this.tracker.receive(record.offset, liveBytesOf(record)))
     this.tracker.skipTo(lastOffset + 1)
+    const fresh = accepted.filter(({ offset }) => !this.wasFinished(offset))
+    this.liveBytes.change(this.tracker.liveBytes - bytesBefore)
     this.guard()
-    return accepted
+    return fresh
   }
 
   /** No new work shall be begun; what is in flight may end. */
@@ -74,17 +138,27 @@ export class LeasedPartition {
   }
 
   end(): void {
+    if (this.ended.signal.aborted) return
+    this.stopListening()
+    this.liveBytes.change(-this.tracker.liveBytes)
     this.stopping.abort()
     this.ended.abort()
   }
 
+  /** Finishes at once what an earlier owner had finished. */
+  private wasFinished(offset: number): boolean {
+    return holds(this.finishedBefore, offset) && this.tracker.finish(offset)
+  }
+
   private guard(): void {
     const { liveBytes, span } = this.tracker
-    if (!this.isPausedByGuard && (liveBytes > MAX_LIVE_BYTES || span > MAX_SPAN)) {
+    const isOver = liveBytes > MAX_LIVE_BYTES || span > MAX_SPAN || this.liveBytes.isFull
+    if (!this.isPausedByGuard && isOver) {
       this.isPausedByGuard = true
       this.flow.pause()
     } else if (
       this.isPausedByGuard &&
+      !this.liveBytes.isFull &&
       liveBytes <= MAX_LIVE_BYTES * RESUME_SHARE &&
       span <= MAX_SPAN * RESUME_SHARE
     ) {
@@ -105,7 +179,10 @@ export class LeasedPartition {
       begin: (offset) => whileHeld(() => this.tracker.begin(offset)),
       done: (offset) =>
         whileHeld(() => {
-          if (this.tracker.finish(offset)) this.guard()
+          const bytesBefore = this.tracker.liveBytes
+          if (!this.tracker.finish(offset)) return
+          this.liveBytes.change(this.tracker.liveBytes - bytesBefore)
+          this.guard()
         }),
       pause: () =>
         whileHeld(() => {

@@ -1,3 +1,5 @@
+import type { OffsetRun } from './finished-map.js'
+
 /**
  * Which records of one partition are finished, and up to where its offset may be committed.
  *
@@ -19,6 +21,7 @@ export class OffsetTracker {
   private next: number
   private bytes = 0
   private flying = 0
+  private finished = 0
 
   /** `firstOffset`: where reading of the partition begins. */
   constructor(firstOffset: number) {
@@ -93,9 +96,35 @@ export class OffsetTracker {
     if (!this.holds(offset) || state === DONE || state === EMPTY) return false
     if (state === IN_FLIGHT) this.flying--
     this.states[slot] = DONE
+    this.finished++
     this.bytes -= this.sizes[slot] ?? 0
     this.advance()
     return true
+  }
+
+  /** Everything below the commit point is finished, and what was marked so above it. */
+  isFinished(offset: number): boolean {
+    return (
+      offset < this.commit || (this.holds(offset) && this.states[offset % OffsetTracker.CAPACITY] === DONE)
+    )
+  }
+
+  /** Counts finished records; when it has not moved, nothing is to be committed anew. */
+  get finishedCount(): number {
+    return this.finished
+  }
+
+  /** The finished offsets above the commit point, ascending. */
+  *finishedRuns(): Generator<OffsetRun> {
+    let from = -1
+    for (let offset = this.commit; offset < this.next; offset++) {
+      const isDone = this.states[offset % OffsetTracker.CAPACITY] === DONE
+      if (isDone && from < 0) from = offset
+      if (isDone || from < 0) continue
+      yield [from, offset]
+      from = -1
+    }
+    if (from >= 0) yield [from, this.next]
   }
 
   private holds(offset: number): boolean {
