@@ -26,6 +26,8 @@ interface Waiter {
 
 const RETRY_MS = SECOND
 
+const untilNextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /**
  * Keeps a `Catalog` in memory equal to the compacted topic, and lets callers wait until it has come far enough.
  * Ready = a COMPLETE marker was seen and the end offset that was read at the start is applied: a Kafka that is
@@ -106,7 +108,9 @@ export class CatalogReader {
 
   private sharedEndOffset(): Promise<number> {
     // An answer that was asked for earlier may be older than what the caller must see: share only the next one.
-    this.nextEnd ??= this.currentEnd.then(() => {
+    // One fetch hands over the batches of several partitions one after the other: they share the question too, which
+    // halves the requests of a router.
+    this.nextEnd ??= this.currentEnd.then(untilNextTurn).then(() => {
       this.nextEnd = null
       const asked = this.askEndOffset()
       this.currentEnd = asked.catch(() => undefined)
