@@ -20,6 +20,8 @@ import { PublishController } from './publish/publish.controller.js'
 import { RecentEvents } from './publish/recent-events.js'
 import { ReferenceController, TOPICS } from './reference.controller.js'
 import { LOG, SignalConsumer } from './signals/signal.consumer.js'
+import { SwitchesController } from './switches/switches.controller.js'
+import { SwitchesService } from './switches/switches.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
 
@@ -63,11 +65,13 @@ export class GatewayModule {
         LogController,
         ReferenceController,
         SignalConsumer,
+        SwitchesController,
       ],
       providers: [
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
         { provide: DestinationsService, useValue: destinations },
+        { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, secrets) },
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },

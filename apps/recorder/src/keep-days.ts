@@ -1,11 +1,14 @@
 import { DAY, HOUR, MINUTE, toError } from '@barnabas/domain'
-import { dayOf, dropDaysBefore, ensureDays, type Storage } from '@barnabas/storage'
+import { dayOf, dropDaysBefore, ensureDays, forgetHealth, type Storage } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 
 const INTERVAL_MS = HOUR
 const RETRY_MS = MINUTE
 
-/** Makes today's and tomorrow's partitions before they are needed and drops those that are older than retained. */
+/**
+ * Makes today's and tomorrow's partitions before they are needed, drops those that are older than retained, and
+ * forgets the health of what has ended.
+ */
 export class KeepDays {
   private timer: NodeJS.Timeout | null = null
   private isStopped = false
@@ -33,6 +36,8 @@ export class KeepDays {
       const oldest = dayOf(nowMs - this.retentionDays * DAY)
       const dropped = await this.storage.transaction((tx) => dropDaysBefore(tx, oldest))
       if (dropped.length > 0) this.log.info({ tables: dropped }, 'log.days_dropped')
+      const forgotten = await this.storage.transaction(forgetHealth)
+      if (forgotten > 0) this.log.debug({ rows: forgotten }, 'log.health_forgotten')
     } catch (error) {
       nextMs = RETRY_MS
       this.log.debug({ error: toError(error).message }, 'log.days_not_kept')

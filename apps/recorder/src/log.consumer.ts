@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
 import { SECOND, toError } from '@barnabas/domain'
-import type { LogRecord, PartitionLease, RecordBatch } from '@barnabas/kafka'
+import { META_HEADER, type LogRecord, type PartitionLease, type RecordBatch } from '@barnabas/kafka'
 import { isUnavailable } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 import { LogMetrics } from './log-metrics.js'
@@ -104,8 +104,8 @@ export class LogConsumer {
 /** Takes one batch off the front: at least one record, and no more than the bounds. */
 function takeBatch(waiting: LogRecord[]): LogRecord[] {
   let bytes = 0
-  const end = waiting.findIndex(({ value }, at) => {
-    bytes += value?.length ?? 0
+  const end = waiting.findIndex(({ value, headers }, at) => {
+    bytes += (value?.length ?? 0) + (headers[META_HEADER]?.length ?? 0)
     return at > 0 && (at >= MAX_BATCH_RECORDS || bytes > MAX_BATCH_BYTES)
   })
   return waiting.splice(0, end === -1 ? waiting.length : end)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { DAY, type AttemptRecord, type Routing, type Signal } from '@barnabas/domain'
+import { DAY, HOUR, type AttemptRecord, type Routing, type Signal } from '@barnabas/domain'
 import { encodeAttempt, encodeRouting, META_HEADER, type Encoded, type LogRecord } from '@barnabas/kafka'
 import type { EntityManager, Storage } from '@barnabas/storage'
 import { anAttempt, anEventMeta } from '@barnabas/testing'
@@ -63,7 +63,8 @@ const withMeta = (kafkaTopic: string, meta: string | null, value: Buffer | null 
 })
 
 async function record(records: readonly LogRecord[], log = new FakeLog()) {
-  const settings = { routingsTopic: ROUTINGS, retentionDays: 30 }
+  const disableRule = { failures: 100, periodMs: HOUR }
+  const settings = { routingsTopic: ROUTINGS, retentionDays: 30, disableRule }
   const recordLog = new RecordLog(log, () => Promise.resolve('cluster'), settings)
   const kafkaTopic = records[0]?.kafkaTopic ?? ROUTINGS
   const recorded = await recordLog.record({ kafkaTopic, partition: 3, records, endOffset: null })
@@ -152,7 +153,8 @@ describe('RecordLog', () => {
 
   it('writes nothing while the cluster is not known', async () => {
     const log = new FakeLog()
-    const settings = { routingsTopic: ROUTINGS, retentionDays: 30 }
+    const disableRule = { failures: 100, periodMs: HOUR }
+    const settings = { routingsTopic: ROUTINGS, retentionDays: 30, disableRule }
     const recordLog = new RecordLog(log, () => Promise.reject(new Error('no broker')), settings)
     const batch = { kafkaTopic: ROUTINGS, partition: 0, records: [], endOffset: null }
     await expect(recordLog.record(batch)).rejects.toThrow('no broker')

@@ -1,4 +1,4 @@
-import type { AttemptRecord, Signal } from '@barnabas/domain'
+import type { AttemptRecord, DisableRule, Signal } from '@barnabas/domain'
 import { decodeAttempt, decodeRouting, META_HEADER, type LogRecord } from '@barnabas/kafka'
 import {
   recordBatch,
@@ -21,10 +21,12 @@ export interface RecordsOfPartition {
 export interface RecordLogSettings {
   readonly routingsTopic: string
   readonly retentionDays: number
+  /** When failures disable a destination. */
+  readonly disableRule: DisableRule
 }
 
 /**
- * records ─► read ─► one transaction { what the log lacks of them, its signals, the offset after them } ─► written
+ * records ─► read ─► one transaction { what the log lacks of them, health, signals, the offset after them } ─► written
  *
  * Exactly once, whatever is repeated: the log's own offset decides, Kafka's commit only follows it.
  */
@@ -41,9 +43,9 @@ export class RecordLog {
     const { kafkaTopic, partition, endOffset } = batch
     const items = batch.records.map((record) => this.read(record))
     const logged: LogBatch = { clusterId, kafkaTopic, partition, endOffset, items }
-    const { retentionDays } = this.settings
+    const { retentionDays, disableRule } = this.settings
     return this.storage.transaction((tx: EntityManager) =>
-      recordBatch(tx, logged, { nowMs: Date.now(), retentionDays, signalOf }),
+      recordBatch(tx, logged, { nowMs: Date.now(), retentionDays, signalOf, disableRule }),
     )
   }
 

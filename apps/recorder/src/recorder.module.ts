@@ -77,6 +77,7 @@ export class RecorderModule {
       {
         routingsTopic: names.routings,
         retentionDays: settings.LOG_RETENTION_DAYS,
+        disableRule: { failures: settings.DISABLE_AFTER_FAILURES, periodMs: settings.DISABLE_AFTER_MS },
       },
     )
     const endOffset: EndOffsetOf = (kafkaTopic, partition) => kafka.endOffset(kafkaTopic, partition)

@@ -62,6 +62,8 @@ export interface AttemptRecord {
   /** Only with decision `retry`. */
   readonly dueAtMs: number | null
   readonly response: ResponseSummary | null
+  /** The failure is probably this process's own network's: it must not count against the destination. */
+  readonly suspectsOwnNetwork?: boolean
 }
 
 /** The record of an attempt that was made. `destination` null only when it vanished while the send ran. */

@@ -18,15 +18,17 @@ export {
   findTenant,
   listTenants,
   upsertTenant,
-  type Changed,
   type TenantQuery,
   type TenantRow,
 } from './control-plane/tenants.js'
+export { listSwitches, switchOff, switchOn, type SwitchRow } from './control-plane/switches.js'
+export type { Changed } from './control-plane/version.js'
 export type { Page } from './cursor.js'
 export { isTextRefused, isUnavailable } from './errors.js'
 export * from './event-log/attempts.js'
 export { dayOf, dropDaysBefore, ensureDays } from './event-log/days.js'
 export * from './event-log/events.js'
+export { forgetHealth } from './event-log/health.js'
 export { drainOutbox } from './event-log/outbox.js'
 export * from './event-log/record-batch.js'
 export type { TimeRange } from './event-log/where.js'

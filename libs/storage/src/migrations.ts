@@ -145,6 +145,37 @@ export const migrations: readonly Migration[] = [
       'Index for looking destinations up by public ids. Blocks changes of destinations while it is built.',
     sql: `CREATE INDEX destinations_by_tenant ON destinations (tenant_id, id) WHERE deleted_at IS NULL`,
   },
+  {
+    version: 4,
+    about:
+      'Limits of destinations, switches of operators, health of destinations. Adds a column without a rewrite: blocks ' +
+      'destinations for a moment. The previous release survives it, but publishes destinations without their limits.',
+    sql: `
+      ALTER TABLE destinations ADD COLUMN limits text;
+      CREATE TABLE switches (
+        uid text COLLATE "C" PRIMARY KEY,
+        name text NOT NULL,
+        subject text NOT NULL,
+        version bigint NOT NULL,
+        published_version bigint NOT NULL DEFAULT 0,
+        switched_on_at timestamptz NOT NULL,
+        deleted_at timestamptz
+      );
+      CREATE INDEX switches_unpublished ON switches (version) WHERE version > published_version;
+      CREATE TRIGGER switches_changed AFTER INSERT OR UPDATE OF version ON switches
+        FOR EACH STATEMENT EXECUTE FUNCTION notify_catalog_changed();
+      CREATE TABLE destination_health (
+        destination_uid text NOT NULL,
+        enable_epoch integer NOT NULL,
+        consecutive_failures integer NOT NULL,
+        first_failure_at timestamptz,
+        last_failure_at timestamptz,
+        last_success_at timestamptz,
+        signalled_at timestamptz,
+        PRIMARY KEY (destination_uid, enable_epoch)
+      );
+    `,
+  },
 ]
 
 /** The schema that this build needs. */

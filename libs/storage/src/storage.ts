@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { DataSource, type EntityManager } from 'typeorm'
 import { SECOND, toError } from '@barnabas/domain'
-import { DestinationEntity, TenantEntity } from './entities.js'
+import { DestinationEntity, SwitchEntity, TenantEntity } from './entities.js'
 import { isUnavailable, sqlState } from './errors.js'
 import { migrations, SCHEMA_VERSION } from './migrations.js'
 
@@ -45,7 +45,7 @@ export class Storage {
       type: 'postgres',
       url: options.url,
       applicationName: options.applicationName,
-      entities: [TenantEntity, DestinationEntity],
+      entities: [TenantEntity, DestinationEntity, SwitchEntity],
       poolSize: options.poolSize ?? POOL_SIZE,
       connectTimeoutMS: CONNECT_TIMEOUT_MS,
       extra: { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: STATEMENT_TIMEOUT_MS },

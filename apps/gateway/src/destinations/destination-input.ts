@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '@barnabas/domain'
 import { validationFailed } from '../http/api-error.js'
+import { readLimits, type LimitsPatch } from './limits-input.js'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -19,6 +20,7 @@ export interface CreateInput {
   readonly credentials: Json
   readonly deliveryMetadata: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, string>> | null
+  readonly limits: LimitsPatch | undefined
   readonly disabledAt: string | null
   readonly createdAt: string | undefined
   readonly updatedAt: string | undefined
@@ -32,6 +34,7 @@ export interface PatchInput {
   readonly credentials: Json | undefined
   readonly deliveryMetadata: Json | null | undefined
   readonly metadata: Json | null | undefined
+  readonly limits: LimitsPatch | undefined
   readonly disabledAt: string | null | undefined
 }
 
@@ -43,6 +46,7 @@ const PATCHABLE = [
   'credentials',
   'delivery_metadata',
   'metadata',
+  'limits',
   'disabled_at',
 ]
 const CREATABLE = [...PATCHABLE, 'id', 'created_at', 'updated_at']
@@ -65,6 +69,7 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     credentials: readObject(given['credentials'], 'credentials', problems) ?? {},
     deliveryMetadata: metadataOf(given['delivery_metadata'], problems, 'delivery_metadata'),
     metadata: isAbsent(given['metadata']) ? null : metadataOf(given['metadata'], problems),
+    limits: readLimits(given['limits'], problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems) ?? null,
     ...readImportedTimes(given, problems),
   }
@@ -94,6 +99,7 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
     credentials: readObject(given['credentials'], 'credentials', problems),
     deliveryMetadata: readMerge(given['delivery_metadata'], 'delivery_metadata', problems),
     metadata: readMerge(given['metadata'], 'metadata', problems),
+    limits: readLimits(given['limits'], problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems),
   }
   checkFilter(given['filter'], problems)

@@ -1,8 +1,9 @@
 import type { SecretBox } from '@barnabas/domain'
 import { findDriver } from '@barnabas/drivers'
 import type { DestinationRow } from '@barnabas/storage'
+import { limitsJson, type LimitsJson } from './limits-input.js'
 
-/** A destination as the API shows it: the contract's shape, secrets masked, and why it is disabled. */
+/** A destination as the API shows it: the contract's shape, secrets masked, with its limits and why it is disabled. */
 export interface DestinationJson {
   readonly id: string
   readonly type: string
@@ -12,6 +13,7 @@ export interface DestinationJson {
   readonly credentials: Readonly<Record<string, string>>
   readonly delivery_metadata: Readonly<Record<string, string>> | null
   readonly metadata: Readonly<Record<string, string>> | null
+  readonly limits: LimitsJson
   readonly disabled_at: string | null
   readonly disabled_reason: string | null
   readonly created_at: string
@@ -35,6 +37,7 @@ export function destinationJson(row: DestinationRow, secrets: SecretBox): Destin
     credentials: driver?.maskCredentials(openCredentials(row, secrets)) ?? {},
     delivery_metadata: hasMetadata ? entry.deliveryMetadata : null,
     metadata: row.metadata,
+    limits: limitsJson(entry.limits),
     disabled_at: entry.disabledAt,
     disabled_reason: entry.disabledReason,
     created_at: row.createdAt,

@@ -1,4 +1,11 @@
-import { newDestinationId, newDestinationUid, type DestinationUid, type SecretBox } from '@barnabas/domain'
+import {
+  newDestinationId,
+  newDestinationUid,
+  NO_LIMITS,
+  type DeliveryLimits,
+  type DestinationUid,
+  type SecretBox,
+} from '@barnabas/domain'
 import { findDriver, MASK, type Driver, type RawSettings, type ValidSettings } from '@barnabas/drivers'
 import {
   createDestination,
@@ -16,6 +23,7 @@ import type { Propagation } from '../catalog/propagation.js'
 import { ApiError, notFound, validationFailed } from '../http/api-error.js'
 import type { Propagated } from '../tenants/tenants.service.js'
 import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
+import { mergeLimits, type LimitsPatch } from './limits-input.js'
 import { destinationJson, type DestinationJson } from './destination-json.js'
 
 export interface DestinationTools {
@@ -37,6 +45,7 @@ export class DestinationsService {
   async create(tenantId: string, body: unknown): Promise<Propagated<DestinationJson>> {
     const input = readCreate(body, this.tools.topics)
     const driver = driverOf(input.type)
+    const limits = merged(NO_LIMITS, input.limits ?? null)
     const { credentials, generated } = driver.completeCredentials(input.credentials)
     const settings = validated(driver, { config: input.config, credentials })
     const uid = newDestinationUid()
@@ -47,6 +56,7 @@ export class DestinationsService {
         tenantId,
         id: input.id ?? newDestinationId(),
         filter: null,
+        limits,
         config: settings.config,
         sealedCredentials: this.seal(uid, settings.credentials),
       }),
@@ -121,18 +131,15 @@ export class DestinationsService {
     if (input.type !== undefined && input.type !== entry.type) {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
-    const { topics, metadata, deliveryMetadata, disabledAt } = input
+    const { topics, metadata, deliveryMetadata, limits } = input
     return {
       ...(topics ? { topics } : {}),
       ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
       ...(deliveryMetadata === undefined
         ? {}
         : { deliveryMetadata: merge(entry.deliveryMetadata, deliveryMetadata) ?? {} }),
-      ...(disabledAt === undefined
-        ? {}
-        : disabledAt === null
-          ? { disabledAt }
-          : disabling(entry.disabledAt, disabledAt)),
+      ...(limits === undefined ? {} : { limits: merged(entry.limits, limits) }),
+      ...switching(entry.disabledAt, input.disabledAt),
       ...this.patchSettings(current, input),
     }
   }
@@ -175,6 +182,18 @@ export class DestinationsService {
 /** A destination that is disabled already keeps its first date and reason. */
 const disabling = (disabledAt: string | null, atIso: string): DestinationChange =>
   disabledAt === null ? { disabledAt: atIso, disabledReason: 'requested' } : {}
+
+/** Enables with null, disables with a time, and leaves it with undefined. */
+function switching(disabledAt: string | null, wanted: string | null | undefined): DestinationChange {
+  if (wanted === undefined) return {}
+  return wanted === null ? { disabledAt: null } : disabling(disabledAt, wanted)
+}
+
+function merged(current: DeliveryLimits, patch: LimitsPatch): DeliveryLimits {
+  const { limits, problems } = mergeLimits(current, patch)
+  if (problems.length > 0) throw validationFailed(problems)
+  return limits
+}
 
 function driverOf(type: string): Driver {
   const driver = findDriver(type)

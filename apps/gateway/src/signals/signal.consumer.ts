@@ -1,12 +1,17 @@
 import { Controller, Inject } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
-import { SECOND, toError, type Signal } from '@barnabas/domain'
+import { SECOND, toError, type DisabledReason, type Signal, type SignalKind } from '@barnabas/domain'
 import { decodeSignal, type LogRecord, type PartitionLease, type RecordBatch } from '@barnabas/kafka'
 import { disableBySignal, Storage } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 
 /** Injection token. */
 export const LOG = Symbol('log')
+
+const REASONS: Readonly<Record<SignalKind, DisabledReason>> = {
+  gone: 'gone',
+  failing: 'consecutive_failures',
+}
 
 const FIRST_RETRY_MS = 200
 const MAX_RETRY_MS = 5 * SECOND
@@ -37,6 +42,7 @@ export class SignalConsumer {
   /** False when the lease ended first. */
   private async apply(signal: Signal, lease: PartitionLease): Promise<boolean> {
     const { destinationUid, enableEpoch, raisedAtMs, detail } = signal
+    const reason = REASONS[signal.kind]
     const atIso = new Date(raisedAtMs).toISOString()
     for (
       let delayMs = FIRST_RETRY_MS;
@@ -45,14 +51,11 @@ export class SignalConsumer {
     ) {
       try {
         const disabled = await this.storage.transaction((tx) =>
-          disableBySignal(tx, { destinationUid, enableEpoch, reason: 'gone', atIso }),
+          disableBySignal(tx, { destinationUid, enableEpoch, reason, atIso }),
         )
         if (disabled) {
           const { tenantId, id } = disabled.entry
-          this.log.info(
-            { tenant_id: tenantId, destination_id: id, reason: 'gone', detail },
-            'destination.disabled',
-          )
+          this.log.info({ tenant_id: tenantId, destination_id: id, reason, detail }, 'destination.disabled')
         }
         return true
       } catch (error) {

@@ -3,14 +3,14 @@ import {
   failed,
   NO_LIMITS,
   ok,
+  type DeliveryLimits,
   type DestinationEntry,
   type DestinationUid,
   type DisabledReason,
   type Result,
 } from '@barnabas/domain'
 import { DestinationEntity, TenantEntity } from '../entities.js'
-import type { Changed } from './tenants.js'
-import { nextVersion } from './version.js'
+import { nextVersion, type Changed } from './version.js'
 
 export interface DestinationRow {
   readonly entry: DestinationEntry
@@ -30,6 +30,8 @@ export interface NewDestination {
   readonly sealedCredentials: string
   readonly deliveryMetadata: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, string>> | null
+  /** Default: none. */
+  readonly limits?: DeliveryLimits | undefined
   readonly disabledAt: string | null
   readonly createdAt?: string | undefined
   readonly updatedAt?: string | undefined
@@ -60,6 +62,7 @@ export async function createDestination(
     sealedCredentials: given.sealedCredentials,
     deliveryMetadata: given.deliveryMetadata,
     metadata: given.metadata,
+    limits: given.limits ?? null,
     disabledAt: given.disabledAt === null ? null : new Date(given.disabledAt),
     disabledReason: given.disabledAt === null ? null : 'requested',
     enableEpoch: 0,
@@ -130,6 +133,7 @@ export type DestinationChange = Partial<
     | 'config'
     | 'sealedCredentials'
     | 'deliveryMetadata'
+    | 'limits'
     | 'disabledAt'
     | 'disabledReason'
   > &
@@ -241,7 +245,7 @@ export function toEntry(entity: DestinationEntity): DestinationEntry {
     config,
     sealedCredentials,
     deliveryMetadata,
-    limits: NO_LIMITS,
+    limits: entity.limits ?? NO_LIMITS,
     disabledAt: entity.disabledAt?.toISOString() ?? null,
     disabledReason: entity.disabledReason,
     enableEpoch: entity.enableEpoch,

@@ -2,7 +2,8 @@ import type { EntityManager } from 'typeorm'
 import { newTenantUid, type TenantUid } from '@barnabas/domain'
 import { TenantEntity } from '../entities.js'
 import { readCursor, writeCursor, type Page } from '../cursor.js'
-import { nextVersion } from './version.js'
+import { switchOffAllOf } from './switches.js'
+import { nextVersion, queryReturning, type Changed } from './version.js'
 
 export interface TenantRow {
   readonly uid: TenantUid
@@ -14,12 +15,6 @@ export interface TenantRow {
   readonly destinationsCount: number
   /** Topic patterns that its destinations select, each once, sorted. */
   readonly topics: readonly string[]
-}
-
-/** A row of the catalog that changed, to wait for in its readers. */
-export interface Changed {
-  readonly uid: string
-  readonly version: number
 }
 
 /** Serialises changes of one public tenant id, also while no row of it exists yet. */
@@ -93,7 +88,7 @@ export async function listTenants(
   return { ...page, rows, count }
 }
 
-/** Marks the tenant and its destinations as deleted; null when there is no such tenant. */
+/** Marks the tenant and its destinations as deleted and its switches as off; null when there is no such tenant. */
 export async function deleteTenant(tx: EntityManager, id: string): Promise<Changed[] | null> {
   await lockTenantId(tx, id)
   // A destination that is being created holds this lock: it must be seen below, or be refused.
@@ -105,22 +100,13 @@ export async function deleteTenant(tx: EntityManager, id: string): Promise<Chang
       WHERE tenant_uid = $1 AND deleted_at IS NULL RETURNING uid, version`,
     [entity.uid],
   )
+  const switches = await switchOffAllOf(tx, entity.uid)
   entity.deletedAt = new Date()
   entity.updatedAt = entity.deletedAt
   entity.version = await nextVersion(tx)
   await tx.save(entity)
   const changed = destinations.map(({ uid, version }) => ({ uid, version: Number(version) }))
-  return [...changed, { uid: entity.uid, version: entity.version }]
-}
-
-/** The rows of a data-changing statement; TypeORM answers those with `[rows, count]`. */
-export async function queryReturning<Row>(
-  tx: EntityManager,
-  sql: string,
-  parameters: unknown[],
-): Promise<Row[]> {
-  const [rows]: [Row[], number] = await tx.query(sql, parameters)
-  return rows
+  return [...changed, ...switches, { uid: entity.uid, version: entity.version }]
 }
 
 function findLive(tx: EntityManager, id: string, lock?: 'for-update'): Promise<TenantEntity | null> {

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm'
-import type { AttemptRecord, Routing, Signal } from '@barnabas/domain'
+import type { AttemptRecord, DisableRule, Routing, Signal } from '@barnabas/domain'
 import { ensureDays, logDayOf } from './days.js'
 import { putIntoOutbox } from './outbox.js'
 import { flawOf } from './flaw.js'
+import { noteHealth } from './health.js'
 import { writeAttempts, writeRoutings } from './write.js'
 
 /** One Kafka record to be logged. `unreadable` ones are set aside with their bytes. */
@@ -33,6 +34,8 @@ export interface LogOptions {
   readonly retentionDays: number
   /** What an attempt that is new in the log tells the control plane. */
   readonly signalOf: (attempt: AttemptRecord) => Signal | null
+  /** When failures disable a destination. Default: never, and nothing is counted. */
+  readonly disableRule?: DisableRule
 }
 
 export interface Recorded {
@@ -88,10 +91,8 @@ async function writeItems(
   await ensureDays(tx, [...new Set([...routings, ...attempts].map(({ day }) => day))])
   const refusedRoutings = await writeRoutings(tx, routings)
   const { refused: refusedAttempts, changed } = await writeAttempts(tx, attempts)
-  await putIntoOutbox(
-    tx,
-    changed.map(options.signalOf).filter((signal) => signal !== null),
-  )
+  const told = changed.map(options.signalOf).filter((signal) => signal !== null)
+  await putIntoOutbox(tx, [...told, ...(await noteHealth(tx, changed, options))])
   const refused = [...refusedRoutings, ...refusedAttempts].map(({ row, reason }) => ({
     item: itemByRecord.get(row),
     reason,
