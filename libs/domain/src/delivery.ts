@@ -20,7 +20,7 @@ export interface Delivery {
   readonly attempt: number
   /** How often it was put off without an attempt. */
   readonly deferrals: number
-  /** Not before this moment, milliseconds since 1970; 0 = at once. Always the stored due time, never shifted. */
+  /** Not before this moment, milliseconds since 1970; 0 = at once. Only a deferral moves it, and only later. */
   readonly dueAtMs: number
   /** When Kafka took the event: decides on which day it is logged. Milliseconds since 1970. */
   readonly acceptedAtMs: number
@@ -62,6 +62,8 @@ export interface AttemptRecord {
   /** Only with decision `retry`. */
   readonly dueAtMs: number | null
   readonly response: ResponseSummary | null
+  /** The failure is probably this process's own network's: it must not count against the destination. */
+  readonly suspectsOwnNetwork?: boolean
 }
 
 /** The record of an attempt that was made. `destination` null only when it vanished while the send ran. */
