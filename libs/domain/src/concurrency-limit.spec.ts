@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { ConcurrencyLimit } from './concurrency-limit.js'
 
 const succeedTimes = (limit: ConcurrencyLimit, times: number, isSaturated = true): void => {
-  for (let time = 0; time < times; time++) limit.succeeded(isSaturated)
+  for (let time = 0; time < times; time++) limit.succeeded(isSaturated, 1_000)
 }
 
 describe('ConcurrencyLimit', () => {
@@ -49,6 +49,13 @@ describe('ConcurrencyLimit', () => {
     expect(limit.value).toBe(32)
     succeedTimes(limit, 31)
     expect(limit.value).toBe(32)
+  })
+
+  it('does not grow by successes that began before a restart', () => {
+    const limit = new ConcurrencyLimit(64)
+    limit.restart(500)
+    for (let success = 0; success < 20; success++) limit.succeeded(true, 499)
+    expect(limit.value).toBe(1)
   })
 
   it('obeys a smaller maximum at once', () => {

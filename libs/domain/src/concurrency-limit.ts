@@ -28,19 +28,19 @@ export class ConcurrencyLimit {
     this.limit = Math.min(this.limit, max)
   }
 
-  /** `isSaturated`: every place was taken while the attempt ran; more places would not be used otherwise. */
-  succeeded(isSaturated: boolean): void {
-    if (!isSaturated || this.limit >= this.max) return
+  /**
+   * `isSaturated`: every place was taken when the attempt ended; more places would not be used otherwise. What began
+   * before the last cut says nothing of the load since.
+   */
+  succeeded(isSaturated: boolean, attemptStartedAtMs: number): void {
+    if (!isSaturated || this.limit >= this.max || attemptStartedAtMs < this.cutAtMs) return
     this.successes++
     if (this.limit >= this.slowStartBelow && this.successes < this.limit) return
     this.limit++
     this.successes = 0
   }
 
-  /**
-   * The target had too much. Attempts that began before the last cut say nothing new: a wave that fails together
-   * is one sign, not many.
-   */
+  /** The target had too much. A wave that fails together is one sign, not many. */
   overloaded(attemptStartedAtMs: number, nowMs: number): void {
     this.successes = 0
     if (attemptStartedAtMs < this.cutAtMs) return
