@@ -1,5 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { Catalog, SecretBox, tierOf, type DestinationEntry } from '@barnabas/domain'
+import {
+  Catalog,
+  HOUR,
+  monotonicClock,
+  newDestinationUid,
+  SecretBox,
+  tierOf,
+  type DestinationEntry,
+  type Run,
+} from '@barnabas/domain'
 import {
   aDelivery,
   aDestination,
@@ -10,6 +19,8 @@ import {
   type Script,
 } from '@barnabas/testing'
 import { AttemptDelivery } from './attempt-delivery.js'
+import { Deadlines } from './deadlines.js'
+import { OwnNetwork } from './own-network.js'
 import { SenderCache } from './sender-cache.js'
 
 const nothing = (): void => undefined
@@ -22,10 +33,12 @@ describe('AttemptDelivery', () => {
   const tenant = aTenant()
   const receivers: Receiver[] = []
   const caches: SenderCache[] = []
+  const timers: Deadlines[] = []
 
   afterEach(async () => {
     await Promise.all(receivers.splice(0).map((receiver) => receiver.stop()))
     await Promise.all(caches.splice(0).map((cache) => cache.closeAll()))
+    for (const timer of timers.splice(0)) timer.stop()
   })
 
   async function setUp(script: Script, overrides: Partial<DestinationEntry> = {}) {
@@ -38,15 +51,19 @@ describe('AttemptDelivery', () => {
     catalog.apply(tenant)
     catalog.apply(destination)
     const senders = new SenderCache(secrets, log, 10)
+    const clock = new FakeClock(5_000)
+    const deadlines = new Deadlines(monotonicClock)
+    deadlines.start()
+    timers.push(deadlines)
     caches.push(senders)
     const attempts = new AttemptDelivery(
       catalog,
       senders,
-      { policy: { scheduleMs: [1_000] }, tiers: [tierOf(1_000)], timeoutMs: 300 },
-      { clock: new FakeClock(5_000), random: () => 0, log },
+      { policy: { scheduleMs: [1_000] }, tiers: [tierOf(1_000)], timeoutMs: 300, maxAgeMs: HOUR },
+      { clock, monotonic: monotonicClock, random: () => 0, log, deadlines, network: new OwnNetwork() },
     )
     const delivery = aDelivery({ tenantUid: tenant.uid, destinationUid: destination.uid })
-    return { receiver, destination, catalog, attempts, delivery }
+    return { receiver, destination, catalog, attempts, delivery, clock }
   }
 
   it('is done when the target took the event', async () => {
@@ -84,6 +101,37 @@ describe('AttemptDelivery', () => {
     const attempt = attempts.attempt(delivery, lease.signal)
     lease.abort()
     expect(await attempt).toBeNull()
+  })
+
+  it('ends what is put off when it is too old, but not what a person asked for again', async () => {
+    const { attempts, delivery, clock } = await setUp(() => ({ status: 200 }))
+    const young = { ...delivery, acceptedAtMs: clock.nowMs() }
+    expect(attempts.endIfExpired(young)).toBeNull()
+    clock.advance(HOUR + 1)
+    expect(attempts.endIfExpired(young)).toMatchObject({
+      decision: { kind: 'dead-letter', code: 'expired' },
+      record: { outcome: 'none', code: 'expired' },
+    })
+    expect(attempts.endIfExpired({ ...young, run: 'r1' as Run })).toBeNull()
+  })
+
+  it('says in the record when our own network is to blame', async () => {
+    const refused = () => ({ kind: 'reset' }) as const
+    const { attempts, catalog, destination, delivery } = await setUp(refused)
+    for (let port = 1; port <= 20; port++) {
+      const unreachable = {
+        ...destination,
+        uid: newDestinationUid(),
+        config: { url: `http://127.0.0.1:${port % 6 || 9}/` },
+      }
+      const sealedCredentials = secrets.seal(CREDENTIALS, unreachable.uid)
+      catalog.apply({ ...unreachable, sealedCredentials })
+      const verdict = await attempts.attempt({ ...delivery, destinationUid: unreachable.uid }, held)
+      expect(verdict?.record.suspectsOwnNetwork ?? false).toBe(port === 20)
+    }
+    const ofTarget = await attempts.attempt(delivery, held)
+    expect(ofTarget?.record).toMatchObject({ code: 'connection_reset' })
+    expect(ofTarget?.record.suspectsOwnNetwork).toBeUndefined()
   })
 
   it.each<[string, Partial<DestinationEntry>, object]>([

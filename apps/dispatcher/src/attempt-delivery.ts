@@ -1,5 +1,6 @@
 import {
   decide,
+  FIRST_RUN,
   isLive,
   recordAttempt,
   recordEnd,
@@ -18,12 +19,16 @@ import {
 } from '@barnabas/domain'
 import type { Sender } from '@barnabas/drivers'
 import type { Logger } from '@barnabas/telemetry'
+import type { Deadlines } from './deadlines.js'
+import type { OwnNetwork } from './own-network.js'
 import type { SenderCache } from './sender-cache.js'
 
 /** What is to be written for a delivery that had its turn. */
 export interface Verdict {
   readonly decision: Decision
   readonly record: AttemptRecord
+  /** What the attempt said of its target; null when none was made. */
+  readonly outcome: Outcome | null
 }
 
 export interface AttemptSettings {
@@ -31,13 +36,21 @@ export interface AttemptSettings {
   readonly tiers: readonly Tier[]
   /** An attempt that has no answer by then is given up. Milliseconds. */
   readonly timeoutMs: number
+  /** What would be put off after this, counted from its acceptance, becomes a dead letter. Milliseconds. */
+  readonly maxAgeMs: number
+}
+
+export interface AttemptTools {
+  readonly clock: Clock
+  /** Durations go by it: it does not jump. */
+  readonly monotonic: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly deadlines: Deadlines
+  readonly network: OwnNetwork
 }
 
 type End = Extract<Decision, { code: Code }>
-
-/** Why a send is given up; drivers read it from the signal's reason. */
-const TIMEOUT = 'timeout'
-const SHUTDOWN = 'shutdown'
 
 /**
  * find destination ─► attempt ─► decide ─┬► done
@@ -51,7 +64,7 @@ export class AttemptDelivery {
     private readonly catalog: Catalog,
     private readonly senders: SenderCache,
     private readonly settings: AttemptSettings,
-    private readonly tools: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+    private readonly tools: AttemptTools,
   ) {}
 
   /** The end of a delivery that needs no send, or null when it is to be attempted. */
@@ -59,6 +72,17 @@ export class AttemptDelivery {
     const destination = this.findDestination(delivery)
     const end = this.endOf(delivery, destination)
     return end && this.ended(delivery, destination, end)
+  }
+
+  /**
+   * The end of a delivery that is to be put off once more although it is too old, or null. Only its first run ends
+   * so: a later one was asked for by a person, however old the event is.
+   */
+  endIfExpired(delivery: Delivery): Verdict | null {
+    const isOld = this.tools.clock.nowMs() - delivery.acceptedAtMs > this.settings.maxAgeMs
+    return isOld && delivery.run === FIRST_RUN
+      ? this.ended(delivery, this.findDestination(delivery), EXPIRED)
+      : null
   }
 
   /** Null when `lease` was aborted meanwhile: then the outcome belongs to nobody. */
@@ -70,14 +94,22 @@ export class AttemptDelivery {
     if (!opened.ok) {
       return this.ended(delivery, destination, { kind: 'dead-letter', ...opened.failure })
     }
-    const startedAtMs = this.tools.clock.nowMs()
-    const startedMs = performance.now()
+    const { clock, monotonic, network } = this.tools
+    const startedAtMs = clock.nowMs()
+    const startedMs = monotonic.nowMs()
     const outcome = await this.send(opened.value, delivery, destination, lease)
     if (lease.aborted) return null
-    const durationMs = Math.round(performance.now() - startedMs)
+    const endedMs = monotonic.nowMs()
+    const suspectsOwnNetwork = network.observe(destination, outcome, endedMs)
     const decision = this.decide(outcome, delivery)
-    const record = recordAttempt(delivery, destination, { outcome, decision, startedAtMs, durationMs })
-    return this.logged({ decision, record })
+    const durationMs = Math.round(endedMs - startedMs)
+    const sent = { outcome, decision, startedAtMs, durationMs }
+    const record = recordAttempt(delivery, destination, sent)
+    return this.logged({
+      decision,
+      record: suspectsOwnNetwork ? { ...record, suspectsOwnNetwork } : record,
+      outcome,
+    })
   }
 
   private findDestination(delivery: Delivery): DestinationEntry | null {
@@ -97,22 +129,22 @@ export class AttemptDelivery {
     destination: DestinationEntry,
     lease: AbortSignal,
   ): Promise<Outcome> {
-    const abort = new AbortController()
-    const timer = setTimeout(() => abort.abort(TIMEOUT), this.settings.timeoutMs)
-    const onLeaseEnd = (): void => abort.abort(SHUTDOWN)
-    lease.addEventListener('abort', onLeaseEnd, { once: true })
+    const { deadlines, log } = this.tools
     const metadata = { ...delivery.event.metadata, ...destination.deliveryMetadata }
     const event = { meta: { ...delivery.event, metadata }, payload: delivery.payload }
+    const attempt = { number: delivery.attempt, deliveryId: delivery.id }
+    const fields = { delivery_id: delivery.id, destination_type: destination.type }
     try {
-      return await sender.send(event, { number: delivery.attempt, deliveryId: delivery.id }, abort.signal)
+      const { timeoutMs } = this.settings
+      const outcome = await deadlines.run(lease, timeoutMs, (signal) => sender.send(event, attempt, signal))
+      if (outcome) return outcome
+      log.error(fields, 'driver.stuck')
+      return STUCK
     } catch (error) {
       // Drivers answer with outcomes; what they throw is a bug of ours and must not cost the tenant the event.
-      this.tools.log.error({ err: toError(error), delivery_id: delivery.id }, 'driver.failed')
+      log.error({ err: toError(error), ...fields }, 'driver.failed')
       const detail = 'The delivery failed for a reason on our side.'
       return { kind: 'retryable', code: 'driver_failed', detail }
-    } finally {
-      clearTimeout(timer)
-      lease.removeEventListener('abort', onLeaseEnd)
     }
   }
 
@@ -134,7 +166,8 @@ export class AttemptDelivery {
     { detail, ...decision }: End & { detail: string },
   ): Verdict {
     const nowMs = this.tools.clock.nowMs()
-    return this.logged({ decision, record: recordEnd(delivery, destination, { decision, detail, nowMs }) })
+    const record = recordEnd(delivery, destination, { decision, detail, nowMs })
+    return this.logged({ decision, record, outcome: null })
   }
 
   private logged(verdict: Verdict): Verdict {
@@ -170,3 +203,13 @@ const DISABLED = {
   code: 'destination_disabled',
   detail: 'The destination is disabled; enable it and redeliver.',
 } as const
+const EXPIRED = {
+  kind: 'dead-letter',
+  code: 'expired',
+  detail: 'The delivery was put off until it was too old to be sent.',
+} as const
+const STUCK: Outcome = {
+  kind: 'retryable',
+  code: 'aborted',
+  detail: 'The attempt did not end within its time limit and was given up.',
+}

@@ -55,11 +55,4 @@ describe('the metrics of deliveries', () => {
     expect(total('barnabas_attempts_total')).toBe(1)
     expect(total('barnabas_first_attempt_delay_seconds_count')).toBe(0)
   })
-
-  it('count what was put off by its reason', async () => {
-    const metrics = new Metrics('test')
-    new DeliveryMetrics(metrics).deferred('breaker_open')
-    const { total } = parseMetrics(await metrics.expose())
-    expect(total('barnabas_deliveries_deferred_total', { reason: 'breaker_open' })).toBe(1)
-  })
 })

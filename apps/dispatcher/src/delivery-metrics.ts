@@ -1,7 +1,29 @@
 import { FIRST_RUN, SECOND, type AttemptRecord } from '@barnabas/domain'
 import { codeClass, type Metrics } from '@barnabas/telemetry'
+import type { Lanes } from './lanes.js'
+import type { SenderCache } from './sender-cache.js'
 
 const ENDS = { done: 'delivered', 'dead-letter': 'dead_letter', cancel: 'cancelled' } as const
+
+/** Shows what the lanes are doing, at each scrape. */
+export function observeLanes(metrics: Metrics, lanes: Lanes, senders: SenderCache): void {
+  metrics.gauge('lanes_open', () => lanes.snapshot().lanesOpen)
+  metrics.gauge('deliveries_queued', () => lanes.snapshot().queued)
+  metrics.gauge('attempts_in_flight', () => lanes.snapshot().inFlight)
+  metrics.gauge('network_suspected', () => Number(lanes.snapshot().suspectsOwnNetwork))
+  metrics.gauge('senders_open', () => senders.open)
+  metrics.gauges('breakers', () => {
+    const { lanesOpen, breakersOpen, breakersHalfOpen } = lanes.snapshot()
+    return [
+      [{ breaker_state: 'closed' }, lanesOpen - breakersOpen - breakersHalfOpen],
+      [{ breaker_state: 'open' }, breakersOpen],
+      [{ breaker_state: 'half_open' }, breakersHalfOpen],
+    ]
+  })
+  metrics.totals('deliveries_deferred', () =>
+    Object.entries(lanes.snapshot().deferrals).map(([reason, count]) => [{ reason }, count]),
+  )
+}
 
 /** Counts what becomes of deliveries, and how late they are. */
 export class DeliveryMetrics {
@@ -22,11 +44,6 @@ export class DeliveryMetrics {
     }
     if (decision === 'retry') return
     metrics.count('deliveries_ended', 1, { end: ENDS[decision], destination_type, code_class })
-  }
-
-  /** `reason`: one of the dispatcher's few words for it. */
-  deferred(reason: string): void {
-    this.metrics.count('deliveries_deferred', 1, { reason })
   }
 
   private observeDelay(record: AttemptRecord, dueAtMs: number): void {

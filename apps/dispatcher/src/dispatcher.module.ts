@@ -1,13 +1,16 @@
 import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
-import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
+import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
-import { DeliveryMetrics } from './delivery-metrics.js'
-import { DeliveryConsumer, KAFKA, OPTIONS, type DeliveryConsumerOptions } from './delivery.consumer.js'
+import { Deadlines } from './deadlines.js'
+import { DeliveryMetrics, observeLanes } from './delivery-metrics.js'
+import { DeliveryWriter } from './delivery-writer.js'
+import { DeliveryConsumer, LOG } from './delivery.consumer.js'
 import type { DispatcherSettings } from './dispatcher.config.js'
-import { Lanes } from './lanes.js'
+import { Lanes, type LanesSettings } from './lanes.js'
+import { OwnNetwork } from './own-network.js'
 import { SenderCache } from './sender-cache.js'
 
 /** Stops what the module opened, last opened first. */
@@ -15,11 +18,14 @@ class Shutdown {
   constructor(
     private readonly kafka: KafkaEdge,
     private readonly senders: SenderCache,
+    private readonly timers: readonly { stop(): void }[],
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
     await this.senders.closeAll()
     await this.kafka.close()
+    // Last: time limits hold until the last send has ended.
+    for (const timer of this.timers) timer.stop()
   }
 }
 
@@ -35,20 +41,38 @@ export class DispatcherModule {
     })
     const tiers = settings.RETRY_TIERS.map(tierOf).sort((left, right) => left.delayMs - right.delayMs)
     const senders = new SenderCache(new SecretBox(settings.SECRET_KEYS), log, settings.SENDER_CAPACITY)
+    const monotonic = monotonicClock
+    const network = new OwnNetwork()
+    const deadlines = new Deadlines(monotonic)
     const attempts = new AttemptDelivery(
       catalog.catalog,
       senders,
-      { policy: { scheduleMs: settings.RETRY_SCHEDULE }, tiers, timeoutMs: settings.DISPATCH_TIMEOUT_MS },
-      { clock: systemClock, random: Math.random, log },
+      {
+        policy: { scheduleMs: settings.RETRY_SCHEDULE },
+        tiers,
+        timeoutMs: settings.DISPATCH_TIMEOUT_MS,
+        maxAgeMs: settings.MAX_DELIVERY_AGE_MS,
+      },
+      { clock: systemClock, monotonic, random: Math.random, log, deadlines, network },
     )
-    const lanes = new Lanes(settings.LANE_LIMIT)
-    metrics.gauge('lanes_open', () => lanes.open)
-    const options: DeliveryConsumerOptions = { names, partitions: settings.PARTITIONS, tiers }
+    const lanes = new Lanes(laneSettings(settings), {
+      wall: systemClock,
+      monotonic,
+      random: Math.random,
+      log,
+      network,
+      destinationOf: (uid) => catalog.catalog.destinationByUid(uid),
+    })
+    observeLanes(metrics, lanes, senders)
+    const kafkaOut = { producer: kafka.createProducer(), log, metrics: new DeliveryMetrics(metrics) }
+    const writer = new DeliveryWriter(kafkaOut, { names, partitions: settings.PARTITIONS, tiers })
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
     observeCatalog(metrics, catalog)
     catalog.start()
+    deadlines.start()
+    lanes.start()
     return {
       module: DispatcherModule,
       controllers: [DeliveryConsumer],
@@ -56,13 +80,19 @@ export class DispatcherModule {
         { provide: CatalogReader, useValue: catalog },
         { provide: AttemptDelivery, useValue: attempts },
         { provide: Lanes, useValue: lanes },
-        { provide: KAFKA, useValue: { producer: kafka.createProducer(), log } },
-        { provide: OPTIONS, useValue: options },
+        { provide: DeliveryWriter, useValue: writer },
+        { provide: LOG, useValue: log },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
-        { provide: DeliveryMetrics, useValue: new DeliveryMetrics(metrics) },
-        { provide: Shutdown, useFactory: () => new Shutdown(kafka, senders) },
+        { provide: Shutdown, useFactory: () => new Shutdown(kafka, senders, [lanes, deadlines]) },
       ],
     }
   }
 }
+
+const laneSettings = (settings: DispatcherSettings): LanesSettings => ({
+  laneLimit: settings.LANE_LIMIT,
+  laneWaitLimitMs: settings.LANE_WAIT_LIMIT_MS,
+  breakerBaseMs: settings.BREAKER_BASE_MS,
+  maxInFlight: settings.MAX_IN_FLIGHT,
+})

@@ -28,6 +28,11 @@ export class SenderCache {
     private readonly capacity: number,
   ) {}
 
+  /** Senders that are open. */
+  get open(): number {
+    return this.entryByUid.size
+  }
+
   get(destination: DestinationEntry): Result<Sender, Unopened> {
     const known = this.entryByUid.get(destination.uid)
     if (known && known.version >= destination.version) {
@@ -36,7 +41,7 @@ export class SenderCache {
       this.entryByUid.set(destination.uid, known)
       return ok(known.sender)
     }
-    const opened = this.open(destination)
+    const opened = this.openSender(destination)
     if (!opened.ok) return opened
     if (known) this.close(known)
     this.entryByUid.delete(destination.uid)
@@ -51,7 +56,7 @@ export class SenderCache {
     await Promise.all(this.closing)
   }
 
-  private open(destination: DestinationEntry): Result<Sender, Unopened> {
+  private openSender(destination: DestinationEntry): Result<Sender, Unopened> {
     const driver = findDriver(destination.type)
     if (!driver) {
       return failed({

@@ -11,4 +11,5 @@ await runWorker({
   settings,
   moduleOf: (log, metrics) => RecorderModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
+  isStuck: (strategy) => strategy.isStuck,
 })

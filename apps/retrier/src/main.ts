@@ -11,4 +11,5 @@ await runWorker({
   settings,
   moduleOf: (log, metrics) => RetrierModule.of(settings, log, metrics),
   strategy: KafkaBatchStrategy,
+  isStuck: (strategy) => strategy.isStuck,
 })

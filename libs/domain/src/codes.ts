@@ -5,7 +5,7 @@
 export const CODES = {
   // outcomes of an attempt
   timeout: 'The target did not answer within the time limit.',
-  aborted: 'The attempt was given up because this process was stopping.',
+  aborted: 'The attempt was given up: this process was stopping, or the driver did not end in time.',
   connection_refused: 'Nothing listens at the target address.',
   connection_reset: 'The target closed the connection before it answered.',
   connection_failed: 'No connection to the target could be made.',
@@ -17,6 +17,7 @@ export const CODES = {
   destination_deleted: 'The destination was deleted.',
   tenant_deleted: 'The tenant was deleted.',
   destination_disabled: 'The destination was disabled when the turn of the delivery came.',
+  expired: 'The delivery was put off for so long that it is too old to be sent.',
   unknown_destination_type: 'No driver is installed for the type of the destination.',
   driver_failed: 'The driver failed with an error of its own; the log of the dispatcher has it.',
   record_too_large: 'The record is larger than Kafka takes.',

@@ -20,7 +20,7 @@ export interface Delivery {
   readonly attempt: number
   /** How often it was put off without an attempt. */
   readonly deferrals: number
-  /** Not before this moment, milliseconds since 1970; 0 = at once. Always the stored due time, never shifted. */
+  /** Not before this moment, milliseconds since 1970; 0 = at once. Only a deferral moves it, and only later. */
   readonly dueAtMs: number
   /** When Kafka took the event: decides on which day it is logged. Milliseconds since 1970. */
   readonly acceptedAtMs: number

@@ -33,6 +33,7 @@ export function delayAfterAttemptMs(
   return notBefore + Math.floor(options.random() * Math.min(notBefore * JITTER_SHARE, MAX_JITTER_MS))
 }
 
-function clampRetryAfter(retryAfterMs: number): number {
+/** A Retry-After, in milliseconds, within the bounds. */
+export function clampRetryAfter(retryAfterMs: number): number {
   return Math.min(Math.max(retryAfterMs, MIN_RETRY_AFTER_MS), MAX_RETRY_AFTER_MS)
 }

@@ -19,7 +19,15 @@ const CATALOG: readonly MetricKey[] = ['catalog_applied_offset', 'catalog_entrie
 const SHOWN: Readonly<Record<AppName, readonly MetricKey[]>> = {
   gateway: [...PROCESS, ...CATALOG, 'events_accepted', 'events_refused', 'http_request_duration'],
   router: [...PROCESS, ...CATALOG, 'events_routed', 'deliveries_made', 'routing_delay'],
-  dispatcher: [...PROCESS, ...CATALOG, 'lanes_open'],
+  dispatcher: [
+    ...PROCESS,
+    ...CATALOG,
+    'lanes_open',
+    'deliveries_queued',
+    'attempts_in_flight',
+    'breakers',
+    'attempts',
+  ],
   retrier: [...PROCESS, ...CATALOG],
   recorder: [...PROCESS, 'log_rows', 'log_batch', 'log_batch_duration', 'log_delay', 'log_failures'],
 }
@@ -36,7 +44,7 @@ const GROWING: Readonly<Record<AppName, readonly Series[]>> = {
     ['barnabas_events_routed_total', { kafka_topic: 'events' }],
     ['barnabas_deliveries_made_total'],
   ],
-  dispatcher: [['barnabas_catalog_applied_offset']],
+  dispatcher: [['barnabas_catalog_applied_offset'], ['barnabas_attempts_total', { outcome: 'delivered' }]],
   retrier: [['barnabas_process_cpu_seconds_total']],
   recorder: [
     ['barnabas_log_rows_total', { kafka_topic: 'routings', result: 'written' }],

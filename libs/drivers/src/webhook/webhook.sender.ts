@@ -10,8 +10,8 @@ import { sign } from './webhook.signature.js'
 export const MAX_RESPONSE_BYTES = 16 * 1024
 /** Headers of the answer that are kept, in characters of names and values together. */
 const MAX_RESPONSE_HEADER_CHARACTERS = 8 * 1024
-/** More to one target would look like an attack; the dispatcher's lane has the same limit. */
-const MAX_CONNECTIONS = 64
+/** No limit of its own: the dispatcher's lanes bound what is under way, and this is the most that they can be given. */
+const MAX_CONNECTIONS = 1_000
 /** Shorter than the 5 s after which many servers close idle connections, so that we rarely write into a closed one. */
 const KEEP_ALIVE_MS = 4_000
 const CONNECT_TIMEOUT_MS = 10_000
