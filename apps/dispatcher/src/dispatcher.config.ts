@@ -44,7 +44,13 @@ export const dispatcherSettings = {
     max: 900_000,
     default: 30_000,
     about:
-      'A destination that keeps failing rests for this time at first, then twice as long up to 15 minutes, in milliseconds.',
+      'A destination that keeps failing rests for this time at first, then twice as long, in milliseconds.',
+  }),
+  BREAKER_MAX_MS: integer({
+    min: 100,
+    max: 24 * 3_600_000,
+    default: 900_000,
+    about: 'A destination that keeps failing never rests for longer, in milliseconds.',
   }),
   MAX_DELIVERY_AGE_MS: integer({
     min: 60_000,

@@ -93,6 +93,6 @@ export class DispatcherModule {
 const laneSettings = (settings: DispatcherSettings): LanesSettings => ({
   laneLimit: settings.LANE_LIMIT,
   laneWaitLimitMs: settings.LANE_WAIT_LIMIT_MS,
-  breakerBaseMs: settings.BREAKER_BASE_MS,
+  breaker: { baseMs: settings.BREAKER_BASE_MS, maxMs: settings.BREAKER_MAX_MS },
   maxInFlight: settings.MAX_IN_FLIGHT,
 })

@@ -24,7 +24,7 @@ class BusyProcess {
     const settings = {
       laneLimit: 64,
       laneWaitLimitMs: 60 * SECOND,
-      breakerBaseMs: SECOND,
+      breaker: { baseMs: SECOND, maxMs: 900 * SECOND },
       maxInFlight: places,
     }
     const { clock } = this

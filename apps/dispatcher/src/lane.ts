@@ -10,6 +10,7 @@ import {
   RateState,
   restAskedMs,
   SECOND,
+  type BreakerTimes,
   type Delivery,
   type DeliveryLimits,
   type DestinationEntry,
@@ -42,7 +43,7 @@ export interface LaneSettings {
   readonly laneLimit: number
   /** Who would have to wait longer is put off. Milliseconds. */
   readonly laneWaitLimitMs: number
-  readonly breakerBaseMs: number
+  readonly breaker: BreakerTimes
 }
 
 /** A delivery that waits in a lane. `enteredAtMs` by the monotonic clock. */
@@ -90,7 +91,7 @@ export class Lane<Turn> implements Ready {
   ) {
     this.key = of.key
     this.tenant = of.tenant
-    this.breaker = new Breaker(settings.breakerBaseMs, tools.random)
+    this.breaker = new Breaker(settings.breaker, tools.random)
     this.limit = new ConcurrencyLimit(settings.laneLimit)
     this.healthySlotMs = FIRST_LATENCY_MS / this.limit.value
     this.adopt(of.destination)

@@ -59,7 +59,7 @@ class Scene {
     const defaults = {
       laneLimit: 64,
       laneWaitLimitMs: 5 * SECOND,
-      breakerBaseMs: 30 * SECOND,
+      breaker: { baseMs: 30 * SECOND, maxMs: 900 * SECOND },
       maxInFlight: 1_000,
     }
     this.lanes = new Lanes(

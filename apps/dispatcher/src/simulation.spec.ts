@@ -247,7 +247,7 @@ class LanesPolicy implements Policy {
     const settings = {
       laneLimit: 64,
       laneWaitLimitMs: 5 * SECOND,
-      breakerBaseMs: 30 * SECOND,
+      breaker: { baseMs: 30 * SECOND, maxMs: 900 * SECOND },
       maxInFlight: 1_000,
     }
     const tools = { wall: clock, monotonic: clock, random: seeded(2), log, network: new OwnNetwork() }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
-import { Breaker, MAX_BREAK_MS } from './breaker.js'
+import { Breaker } from './breaker.js'
 import { MINUTE, SECOND } from './durations.js'
 
 const BASE_MS = 30 * SECOND
 /** In the middle of the spread: opens for exactly what is planned. */
-const aBreaker = (random = () => 0.5): Breaker => new Breaker(BASE_MS, random)
+const MAX_MS = 900_000
+
+const aBreaker = (random = () => 0.5): Breaker => new Breaker({ baseMs: BASE_MS, maxMs: MAX_MS }, random)
 
 function failTimes(breaker: Breaker, times: number, nowMs: number): void {
   for (let time = 0; time < times; time++) breaker.failed(nowMs)
@@ -63,7 +65,7 @@ describe('Breaker', () => {
       breaker.failed(nowMs)
     }
     expect(openMs.map((durationMs) => durationMs / BASE_MS)).toEqual([1, 2, 4, 8, 16, 30, 30])
-    expect(openMs.at(-1)).toBe(MAX_BREAK_MS)
+    expect(openMs.at(-1)).toBe(MAX_MS)
     nowMs = breaker.opensAgainAtMs
     breaker.succeeded(nowMs)
     expect(breaker.state(nowMs)).toBe('closed')

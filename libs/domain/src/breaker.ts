@@ -1,5 +1,5 @@
 import type { Random } from './clock.js'
-import { MINUTE, SECOND } from './durations.js'
+import { SECOND } from './durations.js'
 
 /** Failures in a row that open a breaker. Chosen: more than a restart of a small service costs. */
 const MAX_CONSECUTIVE_FAILURES = 5
@@ -10,10 +10,14 @@ const BUCKETS = 6
 const BUCKET_MS = 10 * SECOND
 const WINDOW_MS = BUCKETS * BUCKET_MS
 
-/** An open breaker never closes a target off for longer: its customer has repaired it and waits. */
-export const MAX_BREAK_MS = 15 * MINUTE
 /** Spread of the open time, so that targets which failed together are not probed together. */
 const SPREAD = 0.2
+
+/** How long a breaker stays open: the first time, and at most (its customer may have repaired the target meanwhile). */
+export interface BreakerTimes {
+  readonly baseMs: number
+  readonly maxMs: number
+}
 
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
@@ -21,7 +25,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open'
  *            5 failures in a row, or half of ≥ 20 in 60 s
  *   CLOSED ───────────────────────────────────────────────► OPEN ◄──┐
  *      ▲                                        time is over │       │ probe failed: twice as long,
- *      │ probe succeeded                                     ▼       │ at most 15 min
+ *      │ probe succeeded                                     ▼       │ at most `maxMs`
  *      └───────────────────────────────────────────────── HALF-OPEN ─┘
  *
  * The caller makes one attempt in HALF-OPEN and none in OPEN; what ends in OPEN began before and does not count.
@@ -37,9 +41,8 @@ export class Breaker {
   private readonly failures = new Uint32Array(BUCKETS)
   private bucket = 0
 
-  /** `baseMs`: how long it stays open the first time. */
   constructor(
-    private readonly baseMs: number,
+    private readonly times: BreakerTimes,
     private readonly random: Random,
   ) {}
 
@@ -92,7 +95,7 @@ export class Breaker {
 
   private open(nowMs: number): void {
     if (!this.isBroken && nowMs - this.closedAtMs >= WINDOW_MS) this.openings = 0
-    const plannedMs = Math.min(this.baseMs * 2 ** this.openings, MAX_BREAK_MS)
+    const plannedMs = Math.min(this.times.baseMs * 2 ** this.openings, this.times.maxMs)
     const spread = 1 + (this.random() * 2 - 1) * SPREAD
     this.openUntilMs = nowMs + plannedMs * spread
     this.isBroken = true

@@ -33,6 +33,9 @@ const settings = {
   PARTITIONS: '4',
   RETRY_SCHEDULE: '1s,2s',
   RETRY_TIERS: '1s,2s',
+  // Retries are a second apart: a destination that fails for some events only must not rest for minutes.
+  BREAKER_BASE_MS: '200',
+  BREAKER_MAX_MS: '400',
   LOG_LEVEL: 'warn',
 } as const
 
