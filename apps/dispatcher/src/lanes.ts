@@ -89,6 +89,8 @@ export class Lanes {
   private whenRoomy: (() => void)[] = []
   private sweeper: NodeJS.Timeout | null = null
   private wasNetworkSuspected = false
+  private lastUsed: Lane<Turn> | null = null
+  private usedAloneSinceMs = 0
   private queued = 0
   private held = 0
   private inFlight = 0
@@ -130,8 +132,9 @@ export class Lanes {
     if (stopping.aborted) return settle(STOPPED)
     if (delivery.dueAtMs > this.tools.wall.nowMs()) return this.hold(delivery, stopping, settle)
     const lane = this.laneOf(delivery)
+    this.noteUse(lane)
     const reason = lane.refusal()
-    if (reason) return settle(this.deferral(lane, reason))
+    if (reason && !(reason === 'wait' && this.isAlone(lane))) return settle(this.deferral(lane, reason))
     lane.queue.push({ delivery, stopping, settle, enteredAtMs: this.tools.monotonic.nowMs() })
     this.queued++
     this.consider(lane)
@@ -217,6 +220,21 @@ export class Lanes {
     return lane
   }
 
+  private noteUse(lane: Lane<Turn>): void {
+    if (lane === this.lastUsed) return
+    this.lastUsed = lane
+    this.usedAloneSinceMs = this.tools.monotonic.nowMs()
+  }
+
+  /**
+   * Whether nobody is held up by this lane: no other was used for a while, and its target is quick. Then it is this
+   * process that is slow, and putting off would double its work; `isCrowded` has less fetched instead.
+   */
+  private isAlone(lane: Lane<Turn>): boolean {
+    const aloneMs = this.tools.monotonic.nowMs() - this.usedAloneSinceMs
+    return lane === this.lastUsed && aloneMs > this.settings.laneWaitLimitMs && lane.isQuick
+  }
+
   private close(lane: Lane<Turn>): void {
     this.laneByKey.delete(lane.key)
     lane.wake?.cancel()
@@ -276,7 +294,7 @@ export class Lanes {
       ({ stopping }) => stopping.aborted,
       () => STOPPED,
     )
-    if (lane.canStart()) return
+    if (lane.canStart() || (lane.isFull && this.isAlone(lane))) return
     this.putOff(lane, lane.isFull ? 'wait' : 'rate', ({ enteredAtMs }) => enteredAtMs < staleAtMs)
   }
 

@@ -23,6 +23,11 @@ export class ConcurrencyLimit {
     return this.limit
   }
 
+  /** What it will come to soon: the maximum, as long as the target has not shown that it has too much. */
+  get expected(): number {
+    return this.cutAtMs === Number.NEGATIVE_INFINITY ? this.max : this.limit
+  }
+
   setMax(max: number): void {
     this.max = max
     this.limit = Math.min(this.limit, max)
