@@ -7,6 +7,7 @@ import { KafkaBatchStrategy, type Subscriptions } from './batch-strategy.js'
 import { CatalogReader } from './catalog-reader.js'
 import { EndOffsets } from './end-offsets.js'
 import { groupLag } from './group-lag.js'
+import { registerCodecs } from './codecs.js'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import type { KafkaOptions } from './kafka-options.js'
@@ -39,6 +40,7 @@ export class KafkaEdge {
 
   constructor(private readonly options: KafkaOptions) {
     fixIdleTimer()
+    registerCodecs()
     this.memberName = options.memberName ?? `${hostname()}/${options.clientId}`
     this.log = options.log ?? silentLog
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
