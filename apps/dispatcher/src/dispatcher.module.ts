@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
+import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
 import { Deadlines } from './deadlines.js'
 import { DeliveryMetrics, observeLanes } from './delivery-metrics.js'
@@ -32,7 +32,7 @@ class Shutdown {
 /** The only place that knows every class of the dispatcher. */
 export class DispatcherModule {
   static of(settings: DispatcherSettings, log: Logger, metrics: Metrics): DynamicModule {
-    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-dispatcher', log })
+    const kafka = edgeOf(settings, log, metrics)
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'dispatcher' })
     const strategy = kafka.createBatchStrategy({
@@ -96,3 +96,11 @@ const laneSettings = (settings: DispatcherSettings): LanesSettings => ({
   breaker: { baseMs: settings.BREAKER_BASE_MS, maxMs: settings.BREAKER_MAX_MS },
   maxInFlight: settings.MAX_IN_FLIGHT,
 })
+
+const edgeOf = (settings: DispatcherSettings, log: Logger, metrics: Metrics): KafkaEdge =>
+  openKafka({
+    ...kafkaConnection(settings),
+    clientId: 'barnabas-dispatcher',
+    log,
+    observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+  })

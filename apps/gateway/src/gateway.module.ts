@@ -2,9 +2,16 @@ import type { DynamicModule } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, tierOf } from '@barnabas/domain'
-import { KafkaBatchStrategy, type CatalogReader, kafkaNames, openKafka, topicPlan } from '@barnabas/kafka'
+import {
+  KafkaBatchStrategy,
+  type CatalogReader,
+  kafkaNames,
+  openKafka,
+  type KafkaEdge,
+  topicPlan,
+} from '@barnabas/kafka'
 import { openStorage, Storage } from '@barnabas/storage'
-import { Health, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
+import { Health, kafkaObserver, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
 import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
@@ -29,7 +36,7 @@ import { TenantsService } from './tenants/tenants.service.js'
 export class GatewayModule {
   static of(settings: GatewaySettings, log: Logger, metrics: Metrics): DynamicModule {
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
-    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-gateway', log })
+    const kafka = edgeOf(settings, log, metrics)
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
     const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
     observeCatalog(metrics, reader)
@@ -98,3 +105,11 @@ function healthOf(lifecycle: Lifecycle, reader: CatalogReader): Health {
   health.add({ name: 'postgres', kind: 'worker', isOk: () => lifecycle.isStorageReady() })
   return health
 }
+
+const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): KafkaEdge =>
+  openKafka({
+    ...kafkaConnection(settings),
+    clientId: 'barnabas-gateway',
+    log,
+    observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+  })

@@ -4,7 +4,7 @@ import { kafkaConnection } from '@barnabas/config'
 import { SECOND, toError } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { openStorage, type Storage } from '@barnabas/storage'
-import { Health, type Logger, type Metrics } from '@barnabas/telemetry'
+import { Health, kafkaObserver, type Logger, type Metrics } from '@barnabas/telemetry'
 import { KeepDays } from './keep-days.js'
 import { LogMetrics } from './log-metrics.js'
 import { LOG, LogConsumer, OFFSETS, type EndOffsetOf } from './log.consumer.js'
@@ -57,7 +57,12 @@ class Lifecycle {
 /** The only place that knows every class of the recorder. */
 export class RecorderModule {
   static of(settings: RecorderSettings, log: Logger, metrics: Metrics): DynamicModule {
-    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-recorder', log })
+    const kafka = openKafka({
+      ...kafkaConnection(settings),
+      clientId: 'barnabas-recorder',
+      log,
+      observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+    })
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-recorder' })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const strategy = kafka.createBatchStrategy({

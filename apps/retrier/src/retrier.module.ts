@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
-import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
+import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { LagThrottle } from './lag-throttle.js'
 import { ReleaseDue } from './release-due.js'
 import { ReleaseMetrics } from './release-metrics.js'
@@ -22,7 +22,12 @@ class Shutdown {
 /** The only place that knows every class of the retrier. */
 export class RetrierModule {
   static of(settings: RetrierSettings, log: Logger, metrics: Metrics): DynamicModule {
-    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-retrier', log })
+    const kafka = openKafka({
+      ...kafkaConnection(settings),
+      clientId: 'barnabas-retrier',
+      log,
+      observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+    })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const tiers = settings.RETRY_TIERS.map(tierOf)
     const strategy = kafka.createBatchStrategy({

@@ -2,7 +2,7 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { MINUTE, SECOND, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
+import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { EventConsumer, LOG, OPTIONS, PRODUCER, type EventConsumerOptions } from './event.consumer.js'
 import type { ReadOptions } from './read-record.js'
 import type { RouterSettings } from './router.config.js'
@@ -22,7 +22,12 @@ class Shutdown {
 /** The only place that knows every class of the router. */
 export class RouterModule {
   static of(settings: RouterSettings, log: Logger, metrics: Metrics): DynamicModule {
-    const kafka = openKafka({ ...kafkaConnection(settings), clientId: 'barnabas-router', log })
+    const kafka = openKafka({
+      ...kafkaConnection(settings),
+      clientId: 'barnabas-router',
+      log,
+      observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+    })
     const names = kafkaNames(settings.KAFKA_TOPIC_PREFIX)
     const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'router' })
     const strategy = kafka.createBatchStrategy({

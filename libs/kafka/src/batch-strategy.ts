@@ -5,7 +5,7 @@ import type { Kafka } from 'kafkajs'
 import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import type { KafkaLog } from './kafka-log.js'
 import type { LiveBytes } from './live-bytes.js'
-import type { BatchHandler, RecordBatch } from './ports.js'
+import type { BatchHandler, KafkaObserver, RecordBatch } from './ports.js'
 
 /** Which Kafka topics a pattern of `@EventPattern<string>('…')` stands for; a function is asked at each start. */
 export type Subscriptions = Readonly<Record<string, readonly string[] | (() => Promise<readonly string[]>)>>
@@ -14,6 +14,7 @@ export interface BatchStrategyOptions {
   readonly kafka: Kafka
   readonly groupId: string
   readonly memberName: string
+  readonly observer?: KafkaObserver | undefined
   readonly liveBytes: LiveBytes
   readonly subscriptions: Subscriptions
   readonly log: KafkaLog
@@ -36,6 +37,7 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
       kafka: strategy.kafka,
       groupId: strategy.groupId,
       memberName: strategy.memberName,
+      observer: strategy.observer,
       liveBytes: strategy.liveBytes,
       log: strategy.log,
       fetch: strategy.fetch,

@@ -1,5 +1,5 @@
 import { toError } from '@barnabas/domain'
-import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
+import type { KafkaObserver, LogProducer, OutRecord, RecordPosition } from './ports.js'
 
 /** One produce request: writes all records or rejects; positions come back in the order of the records. */
 export type SendBatch = (records: readonly OutRecord[]) => Promise<RecordPosition[]>
@@ -9,6 +9,7 @@ export interface BatchingProducerOptions {
   /** True when the failure is about one record's size: the batch is then sent record by record. */
   readonly isTooLarge: (error: unknown) => boolean
   readonly close: () => Promise<void>
+  readonly observer?: KafkaObserver | undefined
   /** Requests under way at once. With one only, the broker idles while the answer travels; more gain nothing. */
   readonly maxRequestsInFlight?: number
 }
@@ -84,6 +85,19 @@ export class BatchingProducer implements LogProducer {
     await this.options.close()
   }
 
+  private observe(batch: readonly Waiting[], durationMs: number): void {
+    const { observer } = this.options
+    if (!observer) return
+    const byTopic = new Map<string, { records: number; bytes: number }>()
+    for (const { record, bytes } of batch) {
+      const sum = byTopic.get(record.kafkaTopic) ?? { records: 0, bytes: 0 }
+      sum.records++
+      sum.bytes += bytes
+      byTopic.set(record.kafkaTopic, sum)
+    }
+    for (const [kafkaTopic, sum] of byTopic) observer.produced({ kafkaTopic, ...sum, durationMs })
+  }
+
   private isIdle(): boolean {
     return this.queue.length === 0 && this.requests === 0
   }
@@ -107,6 +121,7 @@ export class BatchingProducer implements LogProducer {
     await this.send(batch)
     this.requests--
     for (const { bytes } of batch) this.queuedBytes -= bytes
+    this.options.observer?.producerQueued(this.queuedBytes, this)
     this.schedule()
     if (this.isIdle()) for (const resolve of this.idleWaiters.splice(0)) resolve()
   }
@@ -133,8 +148,10 @@ export class BatchingProducer implements LogProducer {
   }
 
   private async send(batch: readonly Waiting[]): Promise<void> {
+    const beganMs = performance.now()
     try {
       const positions = await this.options.sendBatch(batch.map(({ record }) => record))
+      this.observe(batch, performance.now() - beganMs)
       batch.forEach((waiting, index) => waiting.resolve(positions[index] ?? { offset: -1 }))
     } catch (error) {
       // One oversized record must fail alone: kafkajs does not retry this error, and the rest is fine.

@@ -3,10 +3,10 @@ import kafkajs, { type Consumer, type EachBatchPayload, type Kafka, type Offsets
 import { Assignment, type Place } from './assignment.js'
 import { CommittedOffsets } from './committed-offsets.js'
 import type { KafkaLog } from './kafka-log.js'
-import type { Flow } from './leased-partition.js'
+import type { Flow, LeasedPartition } from './leased-partition.js'
 import { LiveBytes } from './live-bytes.js'
 import { detachRecord } from './log-record.js'
-import type { BatchHandler } from './ports.js'
+import type { BatchHandler, KafkaObserver } from './ports.js'
 import { rendezvousAssigner } from './rendezvous-assigner.js'
 import { Watchdog } from './watchdog.js'
 
@@ -33,6 +33,7 @@ export interface HandoffConsumerOptions {
   readonly fetch?: FetchStyle | undefined
   /** Outlives this process (a pod's name): the same partitions come back to the same name. */
   readonly memberName: string
+  readonly observer?: KafkaObserver | undefined
   /** Shared by all consumers of the process; an own one unless given. */
   readonly liveBytes?: LiveBytes | undefined
   /** Which handler reads which Kafka topic. Asked again at every (re)start, so that new ones are found. */
@@ -111,7 +112,10 @@ export class HandoffConsumer {
 
   /** Begins to consume and keeps at it: while Kafka is away it tries again by itself. Returns at once. */
   start(): void {
-    this.commitTimer = setInterval(() => void this.commitFinished(), COMMIT_INTERVAL_MS)
+    this.commitTimer = setInterval(() => {
+      void this.commitFinished()
+      this.reportLag()
+    }, COMMIT_INTERVAL_MS)
     this.watchdog.start()
     this.connecting = this.connect()
   }
@@ -211,6 +215,7 @@ export class HandoffConsumer {
       if (!isPaused) consumer.resume([{ topic, partitions: [partition] }])
     }
     this.isAdmitted = true
+    this.options.observer?.rebalanced()
     const fields = { group_id: this.options.groupId, partitions: this.assignment.size }
     this.options.log.info(fields, 'kafka.group_joined')
   }
@@ -244,10 +249,26 @@ export class HandoffConsumer {
     if (fit !== 'fits') return
     const leased = this.assignment.lease(place, Number(first.offset))
     const records = messages.map((message) => detachRecord(topic, partition, message))
+    this.observe(leased, payload, Number(first.timestamp))
     const accepted = leased.receive(records, Number(payload.batch.lastOffset()))
     const last = messages.at(-1)
     if (last) payload.resolveOffset(last.offset)
     if (accepted.length > 0) handler({ records: accepted, lease: leased.lease })
+  }
+
+  private observe(leased: LeasedPartition, { batch }: EachBatchPayload, timestampMs: number): void {
+    const { observer } = this.options
+    if (!observer) return
+    observer.consumed({ kafkaTopic: batch.topic, records: batch.messages.length })
+    leased.lag.note({ offset: Number(batch.firstOffset() ?? 0), timestampMs }, Number(batch.highWatermark))
+  }
+
+  private reportLag(): void {
+    const { observer } = this.options
+    if (!observer) return
+    for (const { kafkaTopic, partition, lag, commitPoint } of this.assignment.leased) {
+      observer.lag({ kafkaTopic, partition, ...lag.measure(commitPoint, Date.now()) })
+    }
   }
 
   private flowOf({ kafkaTopic: topic, partition }: Place): Flow {
@@ -296,6 +317,7 @@ export class HandoffConsumer {
     this.assignment.clear()
     void this.disconnect()
     if (this.isStopping || this.restartTimer) return
+    this.options.observer?.replaced()
     const fields = { group_id: this.options.groupId, error: error.message, retry_in_ms: this.restartDelayMs }
     // The coordinator of a cluster that has just started is loading: the first tries of a new consumer often fail.
     const level = this.hasJoinedOnce || this.restartDelayMs > QUIET_RESTART_DELAY_MS ? 'warn' : 'debug'

@@ -76,6 +76,7 @@ export class KafkaEdge {
       },
       isTooLarge: (error) => 'type' in toError(error) && kafkaErrorType(error) === 'MESSAGE_TOO_LARGE',
       close: () => producer.disconnect(),
+      observer: this.options.observer,
     }
   }
 
@@ -85,6 +86,7 @@ export class KafkaEdge {
       sendBatch: (records) => producer.sendBatch(records),
       isTooLarge: isTooLargeForPlatformatic,
       close: () => producer.close(),
+      observer: this.options.observer,
     }
   }
 
@@ -119,6 +121,7 @@ export class KafkaEdge {
   }): KafkaBatchStrategy {
     return new KafkaBatchStrategy({
       kafka: this.kafka,
+      observer: this.options.observer,
       memberName: this.memberName,
       liveBytes: this.liveBytes,
       log: this.log,

@@ -1,4 +1,5 @@
 import type { KafkaLog } from './kafka-log.js'
+import type { KafkaObserver } from './ports.js'
 
 export interface KafkaOptions {
   readonly brokers: readonly string[]
@@ -15,6 +16,7 @@ export interface KafkaOptions {
   /** Outlives the process, so that the same partitions come back to it; host name and `clientId` unless given. */
   readonly memberName?: string | undefined
   readonly log?: KafkaLog | undefined
+  readonly observer?: KafkaObserver | undefined
   /** Client that writes; kafkajs unless given. Reading is kafkajs's in any case. */
   readonly producer?: 'kafkajs' | 'platformatic' | undefined
 }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { encodeFinished, holds, type OffsetRun } from './finished-map.js'
+import { LagMeter } from './lag-meter.js'
 import type { LiveBytes } from './live-bytes.js'
 import { OffsetTracker } from './offset-tracker.js'
 import type { LogRecord, PartitionLease } from './ports.js'
@@ -52,6 +53,8 @@ export class LeasedPartition {
   readonly kafkaTopic: string
   readonly partition: number
   readonly lease: PartitionLease
+  /** For metrics. */
+  readonly lag = new LagMeter()
   private readonly tracker: OffsetTracker
   private readonly ended = new AbortController()
   private readonly stopping = new AbortController()

@@ -56,6 +56,29 @@ export interface PartitionLease {
   resume(): void
 }
 
+/** How far a consumer is behind in one partition. */
+export interface LagReport {
+  readonly kafkaTopic: string
+  readonly partition: number
+  /** Records that are not finished, fetched or not. */
+  readonly records: number
+  /** Since the broker took the oldest of them, milliseconds. */
+  readonly ageMs: number
+}
+
+/** Told what the edge does, for metrics. Must be quick and must not throw. */
+export interface KafkaObserver {
+  /** Records of one Kafka topic that one produce request wrote. */
+  produced(of: { kafkaTopic: string; records: number; bytes: number; durationMs: number }): void
+  /** Bytes that a producer holds unacknowledged; `producer` tells those of a process apart. */
+  producerQueued(bytes: number, producer: unknown): void
+  consumed(of: { kafkaTopic: string; records: number }): void
+  /** Every second for each partition that is read. */
+  lag(report: LagReport): void
+  rebalanced(): void
+  replaced(): void
+}
+
 /** What a handler gets: the records of one partition of one fetch, in order. It must return without awaiting I/O. */
 export interface RecordBatch {
   readonly records: readonly LogRecord[]

@@ -15,10 +15,19 @@ const PROCESS: readonly MetricKey[] = [
 ]
 const CATALOG: readonly MetricKey[] = ['catalog_applied_offset', 'catalog_entries', 'catalog_ready']
 
+/** Of an app that reads and writes Kafka. */
+const KAFKA: readonly MetricKey[] = [
+  'consumer_lag',
+  'consumer_age',
+  'consumer_records',
+  'producer_records',
+  'producer_batch',
+]
+
 /** What an app shows once events have passed through it. */
 const SHOWN: Readonly<Record<AppName, readonly MetricKey[]>> = {
   gateway: [...PROCESS, ...CATALOG, 'events_accepted', 'events_refused', 'http_request_duration'],
-  router: [...PROCESS, ...CATALOG, 'events_routed', 'deliveries_made', 'routing_delay'],
+  router: [...PROCESS, ...CATALOG, ...KAFKA, 'events_routed', 'deliveries_made', 'routing_delay'],
   dispatcher: [
     ...PROCESS,
     ...CATALOG,
