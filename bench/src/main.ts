@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { createDestination } from './api.js'
 import type { GeneratorCommands } from './generator.js'
+import { measureIsolation } from './isolation.js'
 import { describeMachine } from './machine.js'
 import { measureLatency, measureRawLoop, measureThroughput, untilDelivering, type Bench } from './measure.js'
 import type { ReceiverCommands } from './receiver.js'
@@ -15,7 +16,8 @@ const RECORD_FLAG = '--record'
 const IN_FLIGHT = [64, 256]
 const FIRST_DELIVERY_MS = 30_000
 /** Nothing takes longer unless something hangs; then the bench says so and stops what it started. */
-const WHOLE_RUN_MS = 4 * 60_000
+const WHOLE_RUN_MS = 6 * 60_000
+const GENERATOR_FILE = new URL('./generator.js', import.meta.url)
 
 /** Everything to be stopped, last opened first. */
 const stops: (() => Promise<void>)[] = []
@@ -38,7 +40,7 @@ async function run(): Promise<Report> {
   const stack = await startStack({ say, onStarted: (stop) => stops.push(stop) })
   const receiver = await Worker.start<ReceiverCommands>(new URL('./receiver.js', import.meta.url))
   stops.push(() => receiver.stop())
-  const generator = await Worker.start<GeneratorCommands>(new URL('./generator.js', import.meta.url))
+  const generator = await Worker.start<GeneratorCommands>(GENERATOR_FILE)
   stops.push(() => generator.stop())
   const { url: receiverUrl } = await receiver.ask('listen', null)
   const target = { origin: stack.origin, apiKey: stack.apiKey, tenantId: 'bench' }
@@ -57,12 +59,14 @@ async function measureAll(bench: Bench, startedAt: Date): Promise<Report> {
   }
   say('latency at a fixed rate …')
   const latency = await measureLatency(bench)
+  say('isolation from a black hole …')
+  const isolation = await measureIsolation(bench, GENERATOR_FILE)
   const raw = []
   for (const inFlight of IN_FLIGHT) {
     say(`raw POST loop with ${inFlight} requests in flight …`)
     raw.push({ inFlight, throughput: await measureRawLoop(bench, inFlight) })
   }
-  return { startedAt, machine: describeMachine(), throughput, latency, raw }
+  return { startedAt, machine: describeMachine(), throughput, latency, isolation, raw }
 }
 
 async function main(): Promise<number> {

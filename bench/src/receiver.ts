@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monotonicMs } from './clock.js'
 import { Timeline } from './timeline.js'
@@ -7,6 +7,8 @@ import { serve } from './worker.js'
 /** What a receiver process can be asked. Event ids are `<phase>-<number>`; other phases' events are not counted. */
 export type ReceiverCommands = {
   listen: { input: null; output: { url: string } }
+  /** A second server, which takes every request and answers none. */
+  listenBlackHole: { input: null; output: { url: string } }
   begin: { input: { phase: string }; output: null }
   count: { input: null; output: { received: number } }
   collect: { input: null; output: { arrivedAtMs: Float64Array; duplicates: number } }
@@ -36,14 +38,18 @@ const server = createServer((request, response) => {
 })
 server.keepAliveTimeout = KEEP_ALIVE_MS
 
+function listen(listening: Server): Promise<{ url: string }> {
+  return new Promise((resolve) => {
+    listening.listen(0, '127.0.0.1', () => {
+      const { port } = listening.address() as AddressInfo
+      resolve({ url: `http://127.0.0.1:${port}/` })
+    })
+  })
+}
+
 serve<ReceiverCommands>({
-  listen: () =>
-    new Promise((resolve) => {
-      server.listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo
-        resolve({ url: `http://127.0.0.1:${port}/` })
-      })
-    }),
+  listen: () => listen(server),
+  listenBlackHole: () => listen(createServer((request) => void request.resume())),
   begin: (input) => {
     phase = input.phase
     received = 0

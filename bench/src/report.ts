@@ -1,4 +1,5 @@
 import type { Machine } from './machine.js'
+import type { IsolationFigures } from './isolation.js'
 import type { Delivered, LatencyFigures, ThroughputFigures } from './measure.js'
 import type { Latency, Throughput } from './statistics.js'
 
@@ -7,6 +8,7 @@ export interface Report {
   readonly machine: Machine
   readonly throughput: readonly ThroughputFigures[]
   readonly latency: LatencyFigures
+  readonly isolation: IsolationFigures
   readonly raw: readonly { readonly inFlight: number; readonly throughput: Throughput }[]
 }
 
@@ -19,6 +21,7 @@ export function renderReport(report: Report): string {
       'Everything on this machine: apps, Kafka, PostgreSQL, load generator, receiver. 1 KB events, one webhook destination.',
     throughputTable(report),
     latencyTable(report.latency),
+    isolationTable(report.isolation),
     cpuTable(report),
     ...remarks(report),
   ].join('\n\n')
@@ -56,6 +59,33 @@ function latencyTable({ ratePerSecond, dueToReceived, acceptedToReceived }: Late
     [`latency at ${ratePerSecond}/s, ms`, 'events', 'p50', 'p99', 'p99.9', 'max'],
     [row('publish due → received', dueToReceived), row('202 read → received', acceptedToReceived)],
   )
+}
+
+/** The ratio is what counts: how much later a healthy destination's events come because of its neighbour. */
+function isolationTable(figures: IsolationFigures): string {
+  const { ratePerSecond, alone, besideHealthy, besideBlackHole, missing } = figures
+  const row = (name: string, latency: Latency): string[] => [
+    name,
+    String(latency.samples),
+    tenths(latency.p50Ms),
+    tenths(latency.p99Ms),
+    tenths(latency.maxMs),
+    `${(latency.p99Ms / besideHealthy.p99Ms).toFixed(2)}×`,
+  ]
+  const headings = [
+    `202 read → received at ${ratePerSecond}/s, ms`,
+    'events',
+    'p50',
+    'p99',
+    'max',
+    'p99 : healthy',
+  ]
+  const rows = [
+    row('alone', alone),
+    row('beside a healthy one of the same rate', besideHealthy),
+    row('beside a black hole of the same rate', besideBlackHole),
+  ]
+  return `${table(headings, rows)}\n\nIsolation: ${missing} missing at the healthy destination.`
 }
 
 function cpuTable({ throughput, latency }: Report): string {
