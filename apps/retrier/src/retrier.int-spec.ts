@@ -147,20 +147,21 @@ describe('the retrier on a real Kafka', () => {
   }
   const values = (seen: readonly Seen[]) => seen.map(({ value }) => value)
 
-  it('returns what is due, never early and in order, past a long tier that waits, and out of a removed tier', async () => {
+  it('returns all that is due, each once and never early, past a long tier that waits, and out of a removed tier', async () => {
     await complete()
     const returned = await watch(names.deliveries)
     await put(LONG, own('long'), Date.now() + HOUR)
     await start()
     await eventually(() => lines.some((line) => line.startsWith('kafka.group_joined')), PATIENCE)
     const sentAtMs = Date.now()
-    const order = Array.from({ length: 500 }, (_, at) => `short ${at}`)
+    const short = Array.from({ length: 500 }, (_, at) => `short ${at}`)
     await Promise.all([
-      ...order.map((value) => put(SHORT, own(value), sentAtMs + SHORT.delayMs)),
+      ...short.map((value) => put(SHORT, own(value), sentAtMs + SHORT.delayMs)),
       put(REMOVED, own('removed'), sentAtMs + REMOVED.delayMs),
     ])
     await eventually(() => returned.length === 501, PATIENCE)
-    expect(values(returned).filter((value) => value !== 'removed')).toEqual(order)
+    // No order is promised: two produce requests under way at once may be written either way round.
+    expect(values(returned).sort()).toEqual([...short, 'removed'].sort())
     for (const { value, atMs, headers } of returned) {
       const tier = value === 'removed' ? REMOVED : SHORT
       expect(atMs - sentAtMs).toBeGreaterThanOrEqual(tier.delayMs)
