@@ -35,12 +35,13 @@ export class KafkaEdge {
   private readonly admins = new Map<string, Promise<Admin>>()
   private readonly closers: (() => Promise<void>)[] = []
   private isClosed = false
-  private readonly liveBytes = new LiveBytes()
+  private readonly liveBytes: LiveBytes
   private readonly memberName: string
 
   constructor(private readonly options: KafkaOptions) {
     fixIdleTimer()
     registerCodecs()
+    this.liveBytes = new LiveBytes(options.maxLiveBytes)
     this.memberName = options.memberName ?? `${hostname()}/${options.clientId}`
     this.log = options.log ?? silentLog
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
@@ -98,7 +99,7 @@ export class KafkaEdge {
         new HandoffConsumer({
           kafka: this.kafka,
           memberName: this.memberName,
-          liveBytes: this.liveBytes,
+          // Not the shared bound: what fills that waits for the catalog.
           groupId: `${kafkaTopic}.${app}.${randomUUID()}`,
           log: this.log,
           subscriptions: async () => {

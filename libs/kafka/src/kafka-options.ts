@@ -16,6 +16,8 @@ export interface KafkaOptions {
   /** Outlives the process, so that the same partitions come back to it; host name and `clientId` unless given. */
   readonly memberName?: string | undefined
   readonly log?: KafkaLog | undefined
+  /** Bound on unfinished records over all consumers that share it; see `LiveBytes`. For tests. */
+  readonly maxLiveBytes?: number | undefined
   readonly observer?: KafkaObserver | undefined
   /** Client that writes; kafkajs unless given. Reading is kafkajs's in any case. */
   readonly producer?: 'kafkajs' | 'platformatic' | undefined
