@@ -1,7 +1,13 @@
 export { freePort } from './ports.js'
 export { Problem } from './problem.js'
 export { startKafka, type KafkaService, type KafkaServiceOptions } from './services/kafka.js'
-export { startPostgres, type Postgres, type PostgresOptions } from './services/postgres.js'
+export { startKafkaCluster, type KafkaCluster } from './services/kafka-cluster.js'
+export {
+  removePostgresData,
+  startPostgres,
+  type Postgres,
+  type PostgresOptions,
+} from './services/postgres.js'
 export { APPS, AppProcess, type AppName, type AppOptions } from './stack/app-process.js'
 export { DataFolder, type RunState } from './stack/data-folder.js'
 export { startApps, type RunningApps, type StartAppsOptions } from './stack/start-apps.js'
