@@ -5,7 +5,7 @@ import type { LiveBytes } from './live-bytes.js'
 import { OffsetTracker } from './offset-tracker.js'
 import type { LogRecord, PartitionLease } from './ports.js'
 
-/** Pauses and resumes fetching of the one partition. */
+/** Pauses and resumes fetching of the one partition. May throw: a consumer that has just crashed can do neither. */
 export interface Flow {
   pause(): void
   resume(): void
@@ -70,7 +70,7 @@ export class LeasedPartition {
   constructor(options: LeasedPartitionOptions) {
     this.kafkaTopic = options.kafkaTopic
     this.partition = options.partition
-    this.flow = options.flow
+    this.flow = unfailing(options.flow)
     this.liveBytes = options.liveBytes
     this.finishedBefore = options.finished
     this.tracker = new OffsetTracker(options.firstOffset)
@@ -98,7 +98,7 @@ export class LeasedPartition {
   get dueCommit(): CommitMark | null {
     const { commitPoint, finishedCount } = this.tracker
     if (commitPoint === this.committedOffset && finishedCount === this.committedCount) return null
-    const metadata = encodeFinished(commitPoint, this.tracker.finishedRuns())
+    const metadata = encodeFinished(commitPoint, this.finishedRuns())
     return { offset: commitPoint, metadata, finishedCount }
   }
 
@@ -118,7 +118,7 @@ export class LeasedPartition {
   knows({ offset, finished }: Committed): boolean {
     if (offset > this.tracker.commitPoint) return false
     return finished.every(([from, to]) => {
-      for (let at = from; at < to; at++) if (!this.tracker.isFinished(at)) return false
+      for (let at = from; at < to; at++) if (!this.knowsFinished(at)) return false
       return true
     })
   }
@@ -148,6 +148,17 @@ export class LeasedPartition {
     this.ended.abort()
   }
 
+  private knowsFinished(offset: number): boolean {
+    return offset >= this.nextOffset ? holds(this.finishedBefore, offset) : this.tracker.isFinished(offset)
+  }
+
+  /** With what an earlier owner had finished and was not fetched again yet, or the next owner would repeat it. */
+  private *finishedRuns(): Generator<OffsetRun> {
+    yield* this.tracker.finishedRuns()
+    const { nextOffset } = this
+    for (const [from, to] of this.finishedBefore) if (to > nextOffset) yield [Math.max(from, nextOffset), to]
+  }
+
   /** Finishes at once what an earlier owner had finished. */
   private wasFinished(offset: number): boolean {
     return holds(this.finishedBefore, offset) && this.tracker.finish(offset)
@@ -155,13 +166,15 @@ export class LeasedPartition {
 
   private guard(): void {
     const { liveBytes, span } = this.tracker
-    const isOver = liveBytes > MAX_LIVE_BYTES || span > MAX_SPAN || this.liveBytes.isFull
+    // Who holds nothing may fetch all the same: what fills the process may wait for hours, in the tiers.
+    const isProcessFull = this.liveBytes.isFull && liveBytes > 0
+    const isOver = liveBytes > MAX_LIVE_BYTES || span > MAX_SPAN || isProcessFull
     if (!this.isPausedByGuard && isOver) {
       this.isPausedByGuard = true
       this.flow.pause()
     } else if (
       this.isPausedByGuard &&
-      !this.liveBytes.isFull &&
+      !isProcessFull &&
       liveBytes <= MAX_LIVE_BYTES * RESUME_SHARE &&
       span <= MAX_SPAN * RESUME_SHARE
     ) {
@@ -199,6 +212,17 @@ export class LeasedPartition {
         }),
     }
   }
+}
+
+function unfailing(flow: Flow): Flow {
+  const quietly = (work: () => void) => (): void => {
+    try {
+      work()
+    } catch {
+      // The consumer is gone: it fetches nothing, and its leases end in a moment.
+    }
+  }
+  return { pause: quietly(() => flow.pause()), resume: quietly(() => flow.resume()) }
 }
 
 const liveBytesOf = (record: LogRecord): number =>

@@ -1,4 +1,7 @@
-/** All consumers of a process together: what a machine of 1 GiB can bear beside code and heap. Chosen, not measured. */
+/**
+ * All consumers of a process together: what a machine of 1 GiB can bear beside code and heap. Chosen, not measured.
+ * Beyond it each partition that holds nothing may still fetch once (512 KiB).
+ */
 const MAX_PROCESS_BYTES = 512 * 1024 * 1024
 const RESUME_SHARE = 0.5
 
