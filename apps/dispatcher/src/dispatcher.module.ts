@@ -61,6 +61,7 @@ export class DispatcherModule {
       random: Math.random,
       log,
       network,
+      mayBegin: () => strategy.isSure,
       destinationOf: (uid) => catalog.catalog.destinationByUid(uid),
     })
     observeLanes(metrics, lanes, senders)

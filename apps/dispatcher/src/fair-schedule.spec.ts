@@ -34,6 +34,7 @@ class BusyProcess {
       random: () => 0.5,
       log,
       network: new OwnNetwork(),
+      mayBegin: () => true,
       destinationOf: () => undefined,
     })
   }

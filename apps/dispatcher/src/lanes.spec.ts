@@ -50,6 +50,7 @@ class Scene {
   readonly deferred: (Extract<Turn, { kind: 'defer' }> & { delivery: Delivery })[] = []
   readonly lanes: Lanes
   stopped = 0
+  isMember = true
   private ends: { atMs: number; end: () => void }[] = []
 
   constructor(
@@ -70,6 +71,7 @@ class Scene {
         random: () => 0.5,
         log,
         network: this.network,
+        mayBegin: () => this.isMember,
         destinationOf: (uid) => this.destinations.get(uid),
       },
     )
@@ -154,6 +156,21 @@ describe('a lane', () => {
     scene.enter(good)
     expect(scene.arrivals.at(-1)?.delivery.destinationUid).toBe(good.uid)
     expect(scene.lanes.snapshot()).toMatchObject({ inFlight: 5, queued: 1, lanesOpen: 2 })
+  })
+
+  it('begins nothing and puts nothing off while its process may have been thrown out of its group', () => {
+    const scene = new Scene(() => status(503))
+    const destination = scene.add()
+    scene.isMember = false
+    for (let count = 0; count < 500; count++) scene.enter(destination)
+    scene.pass(20 * SECOND)
+    expect([scene.arrivals, scene.deferred]).toEqual([[], []])
+    expect(scene.lanes.snapshot().queued).toBe(500)
+
+    scene.isMember = true
+    scene.pass(SECOND)
+    expect(scene.arrivals.length).toBeGreaterThan(0)
+    expect(scene.arrivals.length + scene.deferred.length).toBe(500)
   })
 
   it('keeps what is early until its due time, and not a millisecond less', () => {

@@ -43,6 +43,8 @@ export interface LanesTools {
   readonly random: Random
   readonly log: Logger
   readonly network: OwnNetwork
+  /** False while others may own what waits here: nothing begins and nothing is put off then. */
+  readonly mayBegin: () => boolean
   readonly destinationOf: (uid: DestinationUid) => DestinationEntry | undefined
 }
 
@@ -134,7 +136,8 @@ export class Lanes {
     const lane = this.laneOf(delivery)
     this.noteUse(lane)
     const reason = lane.refusal()
-    if (reason && !(reason === 'wait' && this.isAlone(lane))) return settle(this.deferral(lane, reason))
+    const isWelcome = !reason || (reason === 'wait' && this.isAlone(lane)) || !this.tools.mayBegin()
+    if (!isWelcome) return settle(this.deferral(lane, reason))
     lane.queue.push({ delivery, stopping, settle, enteredAtMs: this.tools.monotonic.nowMs() })
     this.queued++
     this.consider(lane)
@@ -243,7 +246,7 @@ export class Lanes {
 
   /** Starts whatever may start. */
   private fill(): void {
-    while (this.inFlight < this.settings.maxInFlight) {
+    while (this.inFlight < this.settings.maxInFlight && this.tools.mayBegin()) {
       const lane = this.schedule.next()
       if (!lane) break
       lane.isScheduled = false
@@ -299,6 +302,7 @@ export class Lanes {
   }
 
   private putOff(lane: Lane<Turn>, reason: DeferralReason, isStale: (item: Waiting<Turn>) => boolean): void {
+    if (!this.tools.mayBegin()) return
     this.takeOut(lane, isStale, () => this.deferral(lane, reason))
   }
 

@@ -251,7 +251,7 @@ class LanesPolicy implements Policy {
       maxInFlight: 1_000,
     }
     const tools = { wall: clock, monotonic: clock, random: seeded(2), log, network: new OwnNetwork() }
-    return new Lanes(settings, { ...tools, destinationOf: () => undefined })
+    return new Lanes(settings, { ...tools, mayBegin: () => true, destinationOf: () => undefined })
   }
 }
 

@@ -56,7 +56,10 @@ export class RetrierModule {
         { provide: ReleaseDue, useValue: releaseDue },
         { provide: CatalogSwitches, useValue: switches },
         { provide: LagThrottle, useValue: throttle },
-        { provide: KAFKA, useValue: { producer: kafka.createProducer(), log } },
+        {
+          provide: KAFKA,
+          useValue: { producer: kafka.createProducer(), log, isSure: () => strategy.isSure },
+        },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
         { provide: ReleaseMetrics, useValue: new ReleaseMetrics(metrics, names, systemClock) },

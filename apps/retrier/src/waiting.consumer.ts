@@ -24,6 +24,8 @@ import { WaitingRoom } from './waiting-room.js'
 export const KAFKA = Symbol('kafka')
 
 export interface KafkaOut {
+  /** False while others may own the tiers' partitions. */
+  readonly isSure: () => boolean
   readonly producer: LogProducer
   readonly log: Logger
 }
@@ -87,6 +89,7 @@ export class WaitingConsumer implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private tryRelease(record: LogRecord, lease: PartitionLease): Promise<boolean> | null {
+    if (!this.kafka.isSure()) return null
     const release = this.releaseDue.release(record)
     return this.throttle.admits(release.record) ? this.write(record, release, lease) : null
   }

@@ -49,6 +49,11 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     return this.consumer.isJoined
   }
 
+  /** See `HandoffConsumer.isSure`. */
+  get isSure(): boolean {
+    return this.consumer.isSure
+  }
+
   /** See `HandoffConsumer.isStuck`. */
   get isStuck(): boolean {
     return this.consumer.isStuck

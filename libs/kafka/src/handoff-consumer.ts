@@ -5,6 +5,7 @@ import { CommittedOffsets } from './committed-offsets.js'
 import type { KafkaLog } from './kafka-log.js'
 import type { Flow, LeasedPartition } from './leased-partition.js'
 import { LiveBytes } from './live-bytes.js'
+import { Membership } from './membership.js'
 import { detachRecord } from './log-record.js'
 import type { BatchHandler, KafkaObserver } from './ports.js'
 import { rendezvousAssigner } from './rendezvous-assigner.js'
@@ -80,6 +81,7 @@ export class HandoffConsumer {
   private readonly assignment: Assignment
   private readonly offsets: CommittedOffsets
   private readonly watchdog: Watchdog
+  private readonly membership = new Membership(SESSION_TIMEOUT_MS)
   /** Counts joins: what was asked for an earlier one is out of date. */
   private joins = 0
   private isAdmitted = false
@@ -103,6 +105,11 @@ export class HandoffConsumer {
   /** True while the consumer is a member of its group. */
   get isJoined(): boolean {
     return this.isMember
+  }
+
+  /** See `Membership`: while it is false nothing is handed out, and nothing that was may be begun. */
+  get isSure(): boolean {
+    return this.membership.isSure
   }
 
   /** True when the consumer was replaced for its silence and is silent again: only a new process can help. */
@@ -177,7 +184,15 @@ export class HandoffConsumer {
   private listen(consumer: Consumer): void {
     const current = (): boolean => this.consumer === consumer
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      if (current()) void this.onJoin(consumer, payload.memberId, placesOf(payload.memberAssignment))
+      if (!current()) return
+      this.membership.prove()
+      this.onJoin(consumer, payload.memberId, placesOf(payload.memberAssignment)).catch((error: unknown) => {
+        // It has stopped meanwhile, before it said that it crashed.
+        if (current()) this.replaceLater(toError(error))
+      })
+    })
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      if (current()) this.membership.prove()
     })
     consumer.on(consumer.events.REBALANCING, () => {
       if (current()) void this.commitFinished()
@@ -241,7 +256,7 @@ export class HandoffConsumer {
     const handler = this.handlers.get(topic)
     const first = messages[0]
     const place = { kafkaTopic: topic, partition }
-    if (!handler || !first || this.isStopping || !this.isAdmitted) return
+    if (!handler || !first || this.isStopping || !this.isAdmitted || !this.isSure) return
     const fit = this.assignment.fitOf(place, fetchedOffsetOf(payload))
     if (fit === 'ask-again') {
       this.consumer?.seek({ topic, partition, offset: String(this.assignment.nextOffsetOf(place)) })
@@ -294,6 +309,7 @@ export class HandoffConsumer {
     }))
     try {
       await this.commit({ topics })
+      this.membership.prove()
       for (const { partition, mark } of due) partition.committed(mark)
     } catch (error) {
       // A rebalance or a lost coordinator: the next round, or the next owner, does it.
