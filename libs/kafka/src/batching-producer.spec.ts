@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { BatchingProducer, ProducerFullError, RecordTooLargeError } from './batching-producer.js'
+import { NO_LEADER } from './leaders.js'
 import type { OutRecord, RecordPosition } from './ports.js'
 
 const record = (value: string | Buffer, partition = 0): OutRecord => ({
@@ -15,6 +16,9 @@ class HandDrivenKafka {
   readonly requests: { records: readonly OutRecord[]; answer: () => void; refuse: (error: Error) => void }[] =
     []
   isClosed = false
+  /** By partition. */
+  readonly leaders = [1, 1]
+  refreshes = 0
   private written = 0
 
   readonly producer = new BatchingProducer({
@@ -23,6 +27,10 @@ class HandDrivenKafka {
         const answer = (): void => resolve(records.map(() => ({ offset: this.written++ })))
         this.requests.push({ records, answer, refuse: reject })
       }),
+    leaders: {
+      leaderOf: (_topic, partition) => this.leaders[partition] ?? NO_LEADER,
+      refresh: () => Promise.resolve(void this.refreshes++),
+    },
     isTooLarge: (error) => error instanceof Error && error.message === 'too large',
     close: () => {
       this.isClosed = true
@@ -128,6 +136,67 @@ describe('BatchingProducer', () => {
     void kafka.producer.enqueue(record(big))
     await tick()
     expect(kafka.requests.length).toBeGreaterThan(1)
+  })
+
+  // Two requests in all were once allowed: one broker that was away, or a partition without a leader, held up everything.
+  it('sends on to each broker while another does not answer', async () => {
+    const kafka = new HandDrivenKafka()
+    kafka.leaders.splice(0, 2, 1, 2)
+    for (let count = 0; count < 4; count++) {
+      void kafka.producer.enqueue(record('away', 0))
+      await tick()
+    }
+    void kafka.producer.enqueue(record('here', 1))
+    void kafka.producer.enqueue(record('nobody', 2))
+    await tick()
+    const partitions = kafka.requests.map(({ records }) => records.map(({ partition }) => partition))
+    expect(partitions).toEqual([[0], [0], [1], [2]])
+  })
+
+  it('leaves room for others when what waits for one broker, or for a leader, has filled its share', async () => {
+    const kafka = new HandDrivenKafka()
+    kafka.leaders.splice(0, 2, 1, 2)
+    const big = Buffer.alloc(7 * 1024 * 1024)
+    const outcome = (partition: number): Promise<string> =>
+      Promise.race([
+        kafka.producer.enqueue(record(big, partition)).then(
+          () => 'written',
+          (error: unknown) => (error instanceof ProducerFullError ? 'refused' : 'failed'),
+        ),
+        tick().then(() => 'waits'),
+      ])
+    expect(await outcome(1)).toBe('waits')
+    expect(await outcome(2)).toBe('waits')
+    expect(await outcome(2)).toBe('refused')
+    const ofOne: string[] = []
+    for (let count = 0; count < 5; count++) ofOne.push(await outcome(0))
+    expect(ofOne).toEqual(['waits', 'waits', 'waits', 'waits', 'refused'])
+    expect(await outcome(1)).toBe('waits')
+  })
+
+  it('sends what waits for a broker that failed to who leads its partitions now', async () => {
+    const kafka = new HandDrivenKafka()
+    kafka.leaders.splice(0, 2, 1, 2)
+    const failed = kafka.producer.enqueue(record('a', 0)).catch(() => 'failed')
+    await tick()
+    void kafka.producer.enqueue(record('b', 0))
+    await tick()
+    void kafka.producer.enqueue(record('c', 0))
+    await tick()
+    expect(kafka.sizes()).toEqual([1, 1])
+    // The other request to the broker stays where it is.
+    kafka.leaders[0] = 2
+    for (let count = 0; count < 2; count++) {
+      void kafka.producer.enqueue(record('d', 1))
+      await tick()
+    }
+    expect(kafka.sizes()).toEqual([1, 1, 1, 1])
+    kafka.request(2).answer()
+    kafka.request(0).refuse(new Error('connection refused'))
+    expect(await failed).toBe('failed')
+    await tick()
+    expect(kafka.refreshes).toBe(1)
+    expect(kafka.request(4).records[0]?.value?.toString()).toBe('c')
   })
 
   it('closes only when everything was answered, and takes nothing afterwards', async () => {

@@ -1,4 +1,6 @@
 import { toError } from '@barnabas/domain'
+import { BrokerQueue, type Waiting } from './broker-queue.js'
+import { NO_LEADER, type Leaders } from './leaders.js'
 import type { KafkaObserver, LogProducer, OutRecord, RecordPosition } from './ports.js'
 
 /** One produce request: writes all records or rejects; positions come back in the order of the records. */
@@ -10,17 +12,16 @@ export interface BatchingProducerOptions {
   readonly isTooLarge: (error: unknown) => boolean
   readonly close: () => Promise<void>
   readonly observer?: KafkaObserver | undefined
-  /** Requests under way at once. With one only, the broker idles while the answer travels; more gain nothing. */
-  readonly maxRequestsInFlight?: number
+  readonly leaders: Pick<Leaders, 'leaderOf' | 'refresh'>
 }
 
+/** To one broker. With one only, the broker idles while the answer travels; more gain nothing. */
 const MAX_REQUESTS_IN_FLIGHT = 2
-/** kafkajs writes one batch per partition and request; the broker's limit is 1 MiB. Half leaves room for overhead. */
-const MAX_PARTITION_BATCH_BYTES = 512 * 1024
-/** Larger batches were slower: 500 a request made 30k/s against 36k/s with 100 (real Kafka, 1 KB). */
-const MAX_BATCH_RECORDS = 250
 /** Waiting records beyond this are refused, so that a lost Kafka does not fill the memory. Chosen, not measured. */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
+/** What waits for one broker of several, or for a leader, must leave room for the others' records. */
+const MAX_BROKER_BYTES = MAX_QUEUED_BYTES / 2
+const MAX_LEADERLESS_BYTES = MAX_QUEUED_BYTES / 8
 /** Kafka's own framing of a record, about. */
 const RECORD_OVERHEAD_BYTES = 64
 
@@ -40,22 +41,15 @@ export class RecordTooLargeError extends Error {
   }
 }
 
-interface Waiting {
-  readonly record: OutRecord
-  readonly bytes: number
-  readonly resolve: (position: RecordPosition) => void
-  readonly reject: (error: Error) => void
-}
-
 /**
  * Gathers records into produce requests without waiting for them: a record leaves in the next tick when fewer
- * than two requests are under way; what comes meanwhile is the next batch. So an idle producer adds no latency
- * and a busy one makes large batches.
+ * than two requests to its broker are under way; what comes meanwhile is the next batch. So an idle producer adds no
+ * latency and a busy one makes large batches; and a broker that is away, or a partition without a leader, holds up
+ * only what is led by it.
  */
 export class BatchingProducer implements LogProducer {
-  private queue: Waiting[] = []
+  private readonly queueByLeader = new Map<number, BrokerQueue>()
   private queuedBytes = 0
-  private requests = 0
   private isScheduled = false
   private isClosed = false
   private readonly idleWaiters: (() => void)[] = []
@@ -65,10 +59,11 @@ export class BatchingProducer implements LogProducer {
   enqueue(record: OutRecord): Promise<RecordPosition> {
     const bytes = sizeOf(record)
     if (this.isClosed) return Promise.reject(new Error('the producer is closed'))
-    if (this.queuedBytes + bytes > MAX_QUEUED_BYTES) return Promise.reject(new ProducerFullError())
-    this.queuedBytes += bytes
+    const queue = this.queueOf(record)
+    if (!this.hasRoom(queue, bytes)) return Promise.reject(new ProducerFullError())
+    this.changeQueued(bytes)
     return new Promise((resolve, reject) => {
-      this.queue.push({ record, bytes, resolve, reject })
+      queue.push({ record, bytes, resolve, reject })
       this.schedule()
     })
   }
@@ -85,6 +80,26 @@ export class BatchingProducer implements LogProducer {
     await this.options.close()
   }
 
+  private queueOf({ kafkaTopic, partition }: OutRecord): BrokerQueue {
+    const leader = this.options.leaders.leaderOf(kafkaTopic, partition)
+    const known = this.queueByLeader.get(leader)
+    if (known) return known
+    const queue = new BrokerQueue(leader)
+    this.queueByLeader.set(leader, queue)
+    return queue
+  }
+
+  private hasRoom(queue: BrokerQueue, bytes: number): boolean {
+    if (this.queuedBytes + bytes > MAX_QUEUED_BYTES) return false
+    if (this.queueByLeader.size === 1) return true
+    return queue.bytes + bytes <= (queue.leader === NO_LEADER ? MAX_LEADERLESS_BYTES : MAX_BROKER_BYTES)
+  }
+
+  private changeQueued(bytes: number): void {
+    this.queuedBytes += bytes
+    this.options.observer?.producerQueued(this.queuedBytes, this)
+  }
+
   private observe(batch: readonly Waiting[], durationMs: number): void {
     const { observer } = this.options
     if (!observer) return
@@ -99,66 +114,57 @@ export class BatchingProducer implements LogProducer {
   }
 
   private isIdle(): boolean {
-    return this.queue.length === 0 && this.requests === 0
+    for (const { size, requests } of this.queueByLeader.values()) if (size > 0 || requests > 0) return false
+    return true
   }
 
   private schedule(): void {
-    if (this.isScheduled || this.requests >= this.maxRequests()) return
+    if (this.isScheduled) return
     this.isScheduled = true
     setImmediate(() => {
       this.isScheduled = false
-      while (this.queue.length > 0 && this.requests < this.maxRequests()) void this.sendNext()
+      for (const queue of this.queueByLeader.values()) {
+        while (queue.size > 0 && queue.requests < MAX_REQUESTS_IN_FLIGHT) void this.sendNext(queue)
+      }
     })
   }
 
-  private maxRequests(): number {
-    return this.options.maxRequestsInFlight ?? MAX_REQUESTS_IN_FLIGHT
-  }
-
-  private async sendNext(): Promise<void> {
-    const batch = this.takeBatch()
-    this.requests++
-    await this.send(batch)
-    this.requests--
-    for (const { bytes } of batch) this.queuedBytes -= bytes
-    this.options.observer?.producerQueued(this.queuedBytes, this)
-    this.schedule()
+  private async sendNext(queue: BrokerQueue): Promise<void> {
+    const batch = queue.takeBatch()
+    queue.requests++
+    const isWritten = await this.send(batch)
+    queue.requests--
+    let bytes = 0
+    for (const waiting of batch) bytes += waiting.bytes
+    queue.bytes -= bytes
+    this.changeQueued(-bytes)
+    if (!isWritten) void this.options.leaders.refresh().then(() => this.redistribute(queue))
+    if (queue.size > 0) this.schedule()
+    else if (queue.requests === 0 && this.queueByLeader.size > 1) this.queueByLeader.delete(queue.leader)
     if (this.isIdle()) for (const resolve of this.idleWaiters.splice(0)) resolve()
   }
 
-  /** Takes from the front; leaves records whose partition's batch is full for the next request. */
-  private takeBatch(): Waiting[] {
-    const taken: Waiting[] = []
-    const left: Waiting[] = []
-    const bytesByPartition = new Map<string, number>()
-    let at = 0
-    for (; at < this.queue.length && taken.length < MAX_BATCH_RECORDS; at++) {
-      const waiting = this.queue[at]
-      if (!waiting) break
-      const partition = `${waiting.record.kafkaTopic}/${waiting.record.partition}`
-      const bytes = bytesByPartition.get(partition) ?? 0
-      if (bytes > 0 && bytes + waiting.bytes > MAX_PARTITION_BATCH_BYTES) left.push(waiting)
-      else {
-        bytesByPartition.set(partition, bytes + waiting.bytes)
-        taken.push(waiting)
-      }
-    }
-    this.queue = left.length === 0 ? this.queue.slice(at) : [...left, ...this.queue.slice(at)]
-    return taken
+  /** A broker that failed may lead nothing any more: what waits for it goes to who leads now. */
+  private redistribute(queue: BrokerQueue): void {
+    for (const waiting of queue.takeAll()) this.queueOf(waiting.record).push(waiting)
+    this.schedule()
   }
 
-  private async send(batch: readonly Waiting[]): Promise<void> {
+  /** False when Kafka did not acknowledge, for another reason than a record's size. */
+  private async send(batch: readonly Waiting[]): Promise<boolean> {
     const beganMs = performance.now()
     try {
       const positions = await this.options.sendBatch(batch.map(({ record }) => record))
       this.observe(batch, performance.now() - beganMs)
       batch.forEach((waiting, index) => waiting.resolve(positions[index] ?? { offset: -1 }))
+      return true
     } catch (error) {
       // One oversized record must fail alone: kafkajs does not retry this error, and the rest is fine.
       const isTooLarge = this.options.isTooLarge(error)
       if (isTooLarge && batch.length > 1) for (const waiting of batch) await this.send([waiting])
       else
         for (const { reject } of batch) reject(isTooLarge ? new RecordTooLargeError(error) : toError(error))
+      return isTooLarge
     }
   }
 }

@@ -102,9 +102,9 @@ export class HandoffConsumer {
     })
   }
 
-  /** True while the consumer is a member of its group. */
+  /** True while the consumer is a member of its group, and the group has said so within a session. */
   get isJoined(): boolean {
-    return this.isMember
+    return this.isMember && this.isSure
   }
 
   /** See `Membership`: while it is false nothing is handed out, and nothing that was may be begun. */

@@ -12,7 +12,8 @@ import { HandoffConsumer, type FetchStyle } from './handoff-consumer.js'
 import { kafkajsLogCreator, silentLog, type KafkaLog } from './kafka-log.js'
 import type { KafkaOptions } from './kafka-options.js'
 import { LiveBytes } from './live-bytes.js'
-import { fixIdleTimer } from './kafkajs-fixes.js'
+import { askLeaders, Leaders } from './leaders.js'
+import { fixKafkajs } from './kafkajs-fixes.js'
 import { isTooLargeForPlatformatic, PlatformaticProducer } from './platformatic-producer.js'
 import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
 import { TopicAdmin } from './topic-admin.js'
@@ -32,6 +33,7 @@ export class KafkaEdge {
   private readonly log: KafkaLog
   private readonly topics: TopicAdmin
   private readonly endOffsets: EndOffsets
+  private readonly leaders: Leaders
   private readonly admins = new Map<string, Promise<Admin>>()
   private readonly closers: (() => Promise<void>)[] = []
   private isClosed = false
@@ -39,7 +41,7 @@ export class KafkaEdge {
   private readonly memberName: string
 
   constructor(private readonly options: KafkaOptions) {
-    fixIdleTimer()
+    fixKafkajs()
     registerCodecs()
     this.liveBytes = new LiveBytes(options.maxLiveBytes)
     this.memberName = options.memberName ?? `${hostname()}/${options.clientId}`
@@ -47,6 +49,8 @@ export class KafkaEdge {
     this.kafka = new kafkajs.Kafka(clientConfig(options, this.log))
     this.endOffsets = new EndOffsets(this.kafka)
     this.closers.push(() => this.endOffsets.close())
+    this.leaders = new Leaders(async (topics) => askLeaders(await this.admin('leaders'), topics), this.log)
+    this.closers.push(() => Promise.resolve(this.leaders.close()))
     this.topics = new TopicAdmin({
       admin: () => this.admin('topics'),
       log: this.log,
@@ -78,6 +82,7 @@ export class KafkaEdge {
       isTooLarge: (error) => 'type' in toError(error) && kafkaErrorType(error) === 'MESSAGE_TOO_LARGE',
       close: () => producer.disconnect(),
       observer: this.options.observer,
+      leaders: this.leaders,
     }
   }
 
@@ -88,6 +93,7 @@ export class KafkaEdge {
       isTooLarge: isTooLargeForPlatformatic,
       close: () => producer.close(),
       observer: this.options.observer,
+      leaders: this.leaders,
     }
   }
 

@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module'
+import { setTimeout as wait } from 'node:timers/promises'
+
+type Broker = object
+
+/** What is needed of a class inside kafkajs 2.2.4. */
+interface ConsumerGroup {
+  readonly groupId: string
+  coordinator: Broker
+  readonly offsetManager: { coordinator: Broker } | null
+  readonly cluster: {
+    findGroupCoordinator(of: { groupId: string }): Promise<Broker>
+    refreshMetadata(): Promise<void>
+  }
+  heartbeat: (this: ConsumerGroup, options: { interval: number }) => Promise<void>
+  recoverFromFetch: (this: ConsumerGroup, error: KafkajsError) => Promise<void>
+}
+
+interface KafkajsError extends Error {
+  readonly type?: string
+}
+
+/** No connection, or none that answers. */
+const LOST_NAMES = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+])
+/** The broker answers and says that it is not, or not yet, the group's coordinator. */
+const MOVED_TYPES = new Set([
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+])
+/** Kafka notices a dead broker after 9 s; a refused connection costs nothing, so twice a second is soon enough. */
+const RETRY_PAUSE_MS = 500
+
+/**
+ * kafkajs 2.2.4 gives a consumer up when a broker is lost: it stops all fetching, tries five times within 4 s, and
+ * crashes; the consumer after it is a new member, for which the group waits until the old one's session has ended. With this
+ * only the fetching from that broker pauses, and a member looks for its group's new coordinator and stays the member
+ * that it was, as the Java client does. It does not end for long outages either: the members of a group are told
+ * apart by their heartbeats, see `Membership`.
+ */
+export function bearLostBrokers(): void {
+  const require = createRequire(import.meta.url)
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup }
+  const { heartbeat, recoverFromFetch } = prototype
+  const searches = new WeakMap<ConsumerGroup, Promise<void>>()
+
+  prototype.heartbeat = async function (options) {
+    try {
+      await heartbeat.call(this, options)
+    } catch (error) {
+      if (!isLost(error as KafkajsError)) throw error
+      // Not awaited: the fetches of the other brokers would wait too.
+      if (!searches.has(this)) {
+        searches.set(
+          this,
+          findCoordinator(this).finally(() => searches.delete(this)),
+        )
+      }
+    }
+  }
+
+  prototype.recoverFromFetch = async function (error) {
+    if (error.name !== 'KafkaJSConnectionError') return recoverFromFetch.call(this, error)
+    await this.cluster.refreshMetadata().catch(() => undefined)
+    await wait(RETRY_PAUSE_MS)
+  }
+}
+
+const isLost = ({ name, type }: KafkajsError): boolean =>
+  LOST_NAMES.has(name) || (type !== undefined && MOVED_TYPES.has(type))
+
+async function findCoordinator(group: ConsumerGroup): Promise<void> {
+  try {
+    const coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId })
+    group.coordinator = coordinator
+    if (group.offsetManager) group.offsetManager.coordinator = coordinator
+  } catch {
+    // Nobody coordinates the group yet: the next heartbeat fails too, and looks again.
+  }
+  await wait(RETRY_PAUSE_MS)
+}
