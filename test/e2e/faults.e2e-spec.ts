@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { parseMetrics } from '@barnabas/testing'
 import type { Destination, ErrorBody, LoggedEvent } from './support/api.js'
 import { Customer, type Subscriber } from './support/customers.js'
 import { startServices, type Services } from './support/services.js'
@@ -12,7 +13,14 @@ const RECOVERY_TIMEOUT_MS = 45_000
 /** As the stack is set up; the answer may take a little longer on a busy machine. */
 const PUBLISH_TIMEOUT_MS = 2_000
 const ANSWER_SLACK_MS = 2_000
+const FLOOD_SLACK_MS = 8_000
 const EVENTS = 20
+const MIB = 1_024 * 1_024
+/** 80 MiB of events: more than the producer lets wait for Kafka. */
+const FLOOD = { publishes: 20_000, atOnce: 1_500, data: { text: 'x'.repeat(4_000) } }
+const MAX_QUEUED_BYTES = 64 * MIB
+/** The queue, 1,500 connections with a request each, and garbage: 270 MiB. */
+const MAX_GROWTH_BYTES = 448 * MIB
 
 describe('a stack with services of its own', () => {
   let services: Services
@@ -89,6 +97,62 @@ describe('a stack with services of its own', () => {
       await allArrive([...before, id])
     },
     TEST_TIMEOUT_MS,
+  )
+
+  const memory = async (): Promise<{ rssBytes: number; queuedBytes: number }> => {
+    const answer = await fetch(`${stack.metricsUrl('gateway')}/metrics`)
+    const { total } = parseMetrics(await answer.text())
+    return {
+      rssBytes: total('barnabas_process_memory_bytes', { memory: 'rss' }),
+      queuedBytes: total('barnabas_producer_queued_bytes'),
+    }
+  }
+
+  /** Publishes events of 4 KB that nobody subscribes to, so many at once; returns what was answered and how slowly. */
+  async function flood(tenantId: string): Promise<{ statuses: Set<number>; slowestMs: number }> {
+    const statuses = new Set<number>()
+    let [left, slowestMs] = [FLOOD.publishes, 0]
+    const publishInTurn = async (): Promise<void> => {
+      while (left-- > 0) {
+        const beganMs = performance.now()
+        const event = { tenant_id: tenantId, topic: 'x', data: FLOOD.data }
+        const { status } = await stack.api.post('/publish', event)
+        statuses.add(status)
+        slowestMs = Math.max(slowestMs, performance.now() - beganMs)
+      }
+    }
+    await Promise.all(Array.from({ length: FLOOD.atOnce }, publishInTurn))
+    return { statuses, slowestMs }
+  }
+
+  it(
+    'keeps the memory of the gateway bounded while it is flooded and Kafka is away, and goes on afterwards',
+    async () => {
+      const crowd = await Customer.register(stack, 'crowd')
+      await allArrive(await publishMany())
+      const before = await memory()
+      await services.kafka.stop()
+      let peak = before
+      const watching = setInterval(() => {
+        void memory().then((now) => {
+          if (now.rssBytes > peak.rssBytes) peak = now
+        })
+      }, 500)
+      const { statuses, slowestMs } = await flood(crowd.id).finally(() => clearInterval(watching))
+      expect([...statuses]).toEqual([503])
+      expect(slowestMs).toBeLessThan(PUBLISH_TIMEOUT_MS + FLOOD_SLACK_MS)
+      expect(peak.rssBytes - before.rssBytes).toBeLessThan(MAX_GROWTH_BYTES)
+      const { queuedBytes } = await memory()
+      expect(queuedBytes).toBeGreaterThan(0.8 * MAX_QUEUED_BYTES)
+      expect(queuedBytes).toBeLessThanOrEqual(MAX_QUEUED_BYTES)
+      await services.kafka.start()
+      const { id } = await untilPasses(() => customer.publish(), { timeoutMs: RECOVERY_TIMEOUT_MS })
+      await allArrive([id])
+      await untilPasses(async () => expect((await memory()).queuedBytes).toBe(0), {
+        timeoutMs: RECOVERY_TIMEOUT_MS,
+      })
+    },
+    2 * TEST_TIMEOUT_MS,
   )
 
   it(

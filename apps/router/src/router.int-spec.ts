@@ -10,6 +10,7 @@ import {
   SECOND,
   tierOf,
   type CatalogEntry,
+  type Delivery,
 } from '@barnabas/domain'
 import {
   COMPLETE_KEY,
@@ -236,6 +237,58 @@ describe('the router on a real Kafka', () => {
       origin: { kafkaTopic: names.ingest, partition: 1, offset },
     })
   })
+
+  it.each([
+    ['commits', ['held-0', 'held-1', 'behind']],
+    ['aborts', ['behind']],
+  ] as const)(
+    'goes on with events and other partitions of ingest while a producer keeps a transaction open, until it %s',
+    async (end, expected) => {
+      await haveDestination()
+      const deliveries = await watch(names.deliveries)
+      await start()
+      const ingested = (id: string) => ({
+        value: Buffer.from(JSON.stringify({ id, tenant_id: 'acme', topic: 'order.paid', data: {} })),
+        headers: {},
+      })
+      const arrived = (): string[] => deliveries.map((record) => readDelivery(record).event.id)
+      const outside = client.producer({
+        transactionalId: uniqueName('outside'),
+        idempotent: true,
+        maxInFlightRequests: 1,
+        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      })
+      await outside.connect()
+      const transaction = await outside.transaction()
+      const messages = ['held-0', 'held-1'].map((id) => ({ ...ingested(id), partition: 0 }))
+      await transaction.send({ topic: names.ingest, messages })
+      await send(names.ingest, ingested('behind'), 'k', 0)
+      const free: string[] = []
+      for (let round = 0; round < 5; round++) {
+        const event = anEvent({ tenantId: 'acme' })
+        free.push(event.meta.id, `beside-${round}`)
+        await send(names.events, encodeEvent(event), 'k', round % PARTITIONS)
+        await send(names.ingest, ingested(`beside-${round}`), 'k', 1)
+        await eventually(() => arrived().length >= free.length, PATIENCE)
+      }
+      expect(arrived().toSorted()).toEqual(free.toSorted())
+      await (end === 'commits' ? transaction.commit() : transaction.abort())
+      await outside.disconnect()
+      const last = anEvent({ tenantId: 'acme' })
+      await eventually(() => arrived().includes('behind'), PATIENCE)
+      await send(names.ingest, ingested(last.meta.id), 'k', 0)
+      await eventually(() => arrived().includes(last.meta.id), PATIENCE)
+      expect(arrived().toSorted()).toEqual([...free, ...expected, last.meta.id].toSorted())
+      expect(lines.filter((line) => line.startsWith('event.rejected'))).toEqual([])
+    },
+    60_000,
+  )
+
+  function readDelivery(record: LogRecord): Delivery {
+    const read = decodeDelivery(record)
+    if (!read.ok) throw new Error(read.failure.detail)
+    return read.value
+  }
 
   /** Metadata that the API takes and that are as large as can be in JSON: each name and value costs six bytes more. */
   function largestMetadata(): Record<string, string> {

@@ -92,6 +92,10 @@ export const METRICS = {
     buckets: DURATION_SECONDS,
     about: 'From the arrival of a request to the end of its answer.',
   },
+  signals_skipped: {
+    kind: 'counter', unit: null, labels: ['reason'], apps: ['gateway'],
+    about: 'Signals of the recorder that were not acted on: `unknown_kind` or `unknown_version`, which a newer release wrote, or `unreadable`.',
+  },
   // router
   events_routed: {
     kind: 'counter', unit: null, labels: ['kafka_topic'], apps: ['router'],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { newDestinationUid } from '@barnabas/domain'
+import { newDestinationUid, NO_LIMITS } from '@barnabas/domain'
 import { freshDatabase, uniqueName, type FreshDatabase } from '@barnabas/testing'
 import {
   createDestination,
@@ -92,6 +92,16 @@ describe('destinations and their tenants', () => {
     expect(await find()).toEqual(row)
     const byUid = await storage.transaction((tx) => findDestinationsByUid(tx, [row.entry.uid, 'd_nobody']))
     expect([...byUid]).toEqual([[row.entry.uid, row]])
+  })
+
+  it('keeps limits, and shows those of a destination that was made without them as none', async () => {
+    const limits = { maxInFlight: 10, rate: { count: 100, perMs: 60_000 }, spread: 4 }
+    expect((await created()).entry.limits).toEqual(NO_LIMITS)
+    await update(() => ({ limits }))
+    await update(() => ({ topics: ['other'] }))
+    expect((await find())?.entry.limits).toEqual(limits)
+    expect((await created({ id: 'd2', limits })).entry.limits).toEqual(limits)
+    expect((await find('d2'))?.entry.limits).toEqual(limits)
   })
 
   it('keeps equal ids of two tenants apart', async () => {

@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { NestFastifyApplication } from '@nestjs/platform-fastify'
+import { readSettings } from '@barnabas/config'
+import type { DestinationUid, Signal, TenantUid } from '@barnabas/domain'
+import {
+  encodeSignal,
+  kafkaNames,
+  META_HEADER,
+  openKafka,
+  type Encoded,
+  type KafkaEdge,
+} from '@barnabas/kafka'
+import { openStorage, type Storage } from '@barnabas/storage'
+import { Metrics } from '@barnabas/telemetry'
+import {
+  eventually,
+  freshDatabase,
+  parseMetrics,
+  testBrokers,
+  uniqueName,
+  type FreshDatabase,
+} from '@barnabas/testing'
+import { createGateway } from './create-gateway.js'
+import { gatewaySettings } from './gateway.config.js'
+
+const KEY = 'a-key-of-sixteen-characters'
+const PATIENCE = { timeoutMs: 30_000 }
+const START_TIMEOUT_MS = 60_000
+const NO_LIMITS = { max_in_flight: null, rate: null, spread: 1 }
+const DESTINATIONS = '/tenants/acme/destinations'
+
+interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => {
+  const prefix = `${uniqueName('gw')}.`
+  const names = kafkaNames(prefix)
+  const lines: string[] = []
+  const write = (fields: object, message: string): void =>
+    void lines.push(`${message} ${JSON.stringify(fields)}`)
+  const log = { debug: write, info: write, warn: write, error: write }
+  const metrics = new Metrics('gateway', log)
+  let database: FreshDatabase
+  let storage: Storage
+  let kafka: KafkaEdge
+  let app: NestFastifyApplication
+  let origin: string
+
+  beforeAll(async () => {
+    database = await freshDatabase()
+    storage = openStorage({ url: database.url, applicationName: 'int-spec' })
+    kafka = openKafka({ brokers: testBrokers(), clientId: 'int-spec' })
+    const read = readSettings(gatewaySettings, {
+      API_KEY: KEY,
+      API_PORT: '0',
+      SECRET_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}`,
+      DATABASE_URL: database.url,
+      KAFKA_BROKERS: testBrokers().join(','),
+      KAFKA_TOPIC_PREFIX: prefix,
+      PARTITIONS: '1',
+      RETRY_TIERS: '1s',
+    })
+    if (!read.ok) throw new Error(read.problems.join('\n'))
+    app = await createGateway(read.settings, log, metrics)
+    await app.startAllMicroservices()
+    await app.listen(0, '127.0.0.1')
+    origin = await app.getUrl()
+    await eventually(async () => (await call('GET', '/healthz')).status === 200, PATIENCE)
+    await call('PUT', '/tenants/acme')
+  }, START_TIMEOUT_MS)
+  afterAll(async () => {
+    await app?.close()
+    await kafka?.close()
+    await storage?.close()
+    await database?.drop()
+  })
+
+  async function call(method: string, path: string, body?: object): Promise<Answer> {
+    const response = await fetch(`${origin}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Answer['body']) }
+  }
+
+  /** Creates a destination and answers with its id. */
+  async function create(members: object = {}): Promise<string> {
+    const destination = { type: 'webhook', topics: '*', config: { url: 'http://127.0.0.1:1/' }, ...members }
+    const { status, body } = await call('POST', DESTINATIONS, destination)
+    expect(status).toBe(201)
+    return String(body['id'])
+  }
+
+  describe('refuses limits', () => {
+    const mistakes: [object | string | number, string[]][] = [
+      ['10', ['limits must be an object, or null']],
+      [[], ['limits must be an object, or null']],
+      [{ burst: 1 }, ['limits.burst is not a member that can be set']],
+      ...[0, -1, 1_001, 1.5, '5', true].map((given): [object, string[]] => [
+        { max_in_flight: given },
+        ['limits.max_in_flight must be a whole number from 1 to 1000, or null'],
+      ]),
+      ...[0, 65, 2.5, '2'].map((given): [object, string[]] => [
+        { spread: given },
+        ['limits.spread must be a whole number from 1 to 64, or null'],
+      ]),
+      ...[5, '5/s', []].map((given): [object, string[]] => [
+        { rate: given },
+        ['limits.rate must be an object of count and per, or null'],
+      ]),
+      [
+        { rate: {} },
+        [
+          'limits.rate.count must be a whole number from 1 to 1000000',
+          'limits.rate.per must be second or minute',
+        ],
+      ],
+      ...[0, 1_000_001, 0.5, '1', null].map((count): [object, string[]] => [
+        { rate: { count, per: 'second' } },
+        ['limits.rate.count must be a whole number from 1 to 1000000'],
+      ]),
+      ...['hour', 'Second', 'constructor', 1, null].map((per): [object, string[]] => [
+        { rate: { count: 1, per } },
+        ['limits.rate.per must be second or minute'],
+      ]),
+      [
+        { rate: { count: 1, per: 'minute', burst: 2 } },
+        ['limits.rate.burst is not a member that can be set'],
+      ],
+      [
+        { max_in_flight: 3, spread: 4 },
+        [
+          'limits.max_in_flight must be at least limits.spread, which is 4: each shard needs one attempt at least',
+        ],
+      ],
+    ]
+
+    it.each(mistakes)('%j with 422 and every mistake, in a create and in a change', async (limits, data) => {
+      const id = await create()
+      const whole = { type: 'webhook', topics: '*', config: { url: 'http://127.0.0.1:1/' }, limits }
+      for (const answer of [
+        await call('POST', DESTINATIONS, whole),
+        await call('PATCH', `${DESTINATIONS}/${id}`, { limits }),
+      ]) {
+        expect([answer.status, answer.body['code'], answer.body['data']]).toEqual([
+          422,
+          'validation_failed',
+          data,
+        ])
+      }
+      expect((await call('GET', `${DESTINATIONS}/${id}`)).body['limits']).toEqual(NO_LIMITS)
+    })
+
+    it('that do not fit to those which the destination has, whichever of the two changes', async () => {
+      const id = await create({ limits: { max_in_flight: 4, spread: 4 } })
+      const path = `${DESTINATIONS}/${id}`
+      for (const limits of [{ max_in_flight: 3 }, { spread: 5 }]) {
+        const { status, body } = await call('PATCH', path, { limits })
+        expect([status, body['data']]).toEqual([
+          422,
+          [expect.stringMatching(/^limits\.max_in_flight must be/)],
+        ])
+      }
+      expect((await call('PATCH', path, { limits: { max_in_flight: 5, spread: 5 } })).status).toBe(200)
+      expect((await call('PATCH', path, { limits: { rate: { count: 9, per: 'minute' } } })).status).toBe(200)
+      const limits = { max_in_flight: 5, rate: { count: 9, per: 'minute' }, spread: 5 }
+      expect((await call('GET', path)).body['limits']).toEqual(limits)
+      expect((await call('PATCH', path, { limits: null })).status).toBe(200)
+      expect((await call('GET', path)).body['limits']).toEqual(NO_LIMITS)
+    })
+  })
+
+  describe('on a signal', () => {
+    const send = (producer: ReturnType<KafkaEdge['createProducer']>, encoded: Encoded) =>
+      producer.enqueue({ kafkaTopic: names.signals, key: 'k', partition: 0, ...encoded })
+
+    async function uidsOf(id: string): Promise<Pick<Signal, 'destinationUid' | 'tenantUid'>> {
+      const [row] = await storage.transaction<{ uid: string; tenant_uid: string }[]>((tx) =>
+        tx.query('SELECT uid, tenant_uid FROM destinations WHERE id = $1', [id]),
+      )
+      if (!row) throw new Error(`there is no destination ${id}`)
+      return { destinationUid: row.uid as DestinationUid, tenantUid: row.tenant_uid as TenantUid }
+    }
+
+    it('that this release does not know: skips it with one log line, counts it, and acts on those behind it', async () => {
+      const producer = kafka.createProducer()
+      const [spared, failing] = [await create(), await create()]
+      const [sparedUids, failingUids] = [await uidsOf(spared), await uidsOf(failing)]
+      const signal = {
+        kind: 'gone',
+        enableEpoch: 0,
+        detail: '',
+        raisedAtMs: Date.now(),
+        ...sparedUids,
+      } as const
+      const unknown = { ...signal, kind: 'slow' } as unknown as Signal
+      await send(producer, encodeSignal(unknown))
+      await send(producer, { value: Buffer.alloc(0), headers: { [META_HEADER]: '{"v":99}' } })
+      await send(producer, encodeSignal({ ...signal, raisedAtMs: Number.MAX_VALUE }))
+      await send(producer, encodeSignal({ ...signal, ...failingUids, kind: 'failing' }))
+      const reasonOf = async (id: string) =>
+        (await call('GET', `${DESTINATIONS}/${id}`)).body['disabled_reason']
+      await eventually(async () => (await reasonOf(failing)) === 'consecutive_failures', PATIENCE)
+      expect(await reasonOf(spared)).toBeNull()
+      expect((await call('GET', `${DESTINATIONS}/${spared}`)).body['disabled_at']).toBeNull()
+      const skipped = lines.filter((line) => line.startsWith('signal.skipped '))
+      expect(skipped.map((line) => /"reason":"(\w+)"/.exec(line)?.[1])).toEqual([
+        'unknown_kind',
+        'unknown_version',
+        'unreadable',
+      ])
+      expect(lines.filter((line) => line.startsWith('signal.waits_for_postgres'))).toEqual([])
+      const { total } = parseMetrics(await metrics.expose())
+      expect(total('barnabas_signals_skipped_total')).toBe(3)
+      expect(total('barnabas_signals_skipped_total', { reason: 'unknown_kind' })).toBe(1)
+    })
+  })
+})
