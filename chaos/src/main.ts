@@ -1,1 +1,113 @@
-export {}
+import { appendFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describeMachine } from '@barnabas/tools'
+import { readArguments, type Arguments } from './arguments.js'
+import type { Recipe } from './recipe.js'
+import { RECIPES } from './recipes/index.js'
+import { isPassed, renderRun, type Verdict } from './table.js'
+import { startWorld, type World } from './world.js'
+
+const RESULTS_FILE = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
+/** No recipe takes longer unless something hangs; then it is broken off, and the next one begins. */
+const RECIPE_LIMIT_MS = 8 * 60_000
+
+let world: World | null = null
+let isStopping = false
+
+const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`)
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+async function stopWorld(): Promise<void> {
+  const stopped = world
+  world = null
+  await stopped?.stop().catch((error: unknown) => say(`could not stop: ${messageOf(error)}`))
+}
+
+async function runRecipe(recipe: Recipe, isShort: boolean): Promise<Verdict> {
+  const scale = (isShort ? recipe.shortScale : null) ?? recipe.scale
+  const beganAtMs = Date.now()
+  say(`${recipe.id} ${recipe.title}: ${scale}`)
+  let verdict: Verdict
+  try {
+    world = await startWorld({ plan: recipe.stack, isShort, say })
+    verdict = { recipe, scale, outcome: await withinLimit(recipe.run(world)) }
+  } catch (error) {
+    verdict = { recipe, scale, brokeOff: messageOf(error) }
+  }
+  if (!isPassed(verdict) && world) await keepLines(recipe, world.lines)
+  await stopWorld()
+  say(
+    `${recipe.id} ${isPassed(verdict) ? 'passed' : 'FAILED'} after ${Math.round((Date.now() - beganAtMs) / 1_000)} s`,
+  )
+  return verdict
+}
+
+async function withinLimit<Output>(work: Promise<Output>): Promise<Output> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`not finished after ${RECIPE_LIMIT_MS / 60_000} minutes`)),
+      RECIPE_LIMIT_MS,
+    )
+  })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What the apps logged, for whoever has to find out why a verdict failed. */
+async function keepLines({ id }: Recipe, lines: readonly string[]): Promise<void> {
+  const file = join(tmpdir(), `barnabas-chaos-${id}-${process.pid}.log`)
+  await writeFile(file, lines.map((line) => `${line}\n`).join(''))
+  say(`  what the apps logged is in ${file}`)
+}
+
+function list(): void {
+  for (const { id, title, scale, shortScale } of RECIPES) {
+    process.stdout.write(`${id} ${title}: ${scale}\n`)
+    if (shortScale !== undefined) process.stdout.write(`${' '.repeat(id.length)} short: ${shortScale}\n`)
+  }
+}
+
+async function run({ recipes, isShort, isRecorded }: Arguments): Promise<number> {
+  const startedAt = new Date()
+  const verdicts: Verdict[] = []
+  for (const recipe of recipes) {
+    const verdict = await runRecipe(recipe, isShort)
+    // What fails because everything is being stopped is no news.
+    if (isStopping) return 1
+    verdicts.push(verdict)
+  }
+  const text = renderRun(startedAt, describeMachine(), verdicts)
+  process.stdout.write(`\n${text}\n`)
+  if (isRecorded) await appendFile(RESULTS_FILE, `\n${text}\n`)
+  return verdicts.every(isPassed) ? 0 : 1
+}
+
+function stopEarly(): void {
+  if (isStopping) return
+  isStopping = true
+  say('chaos: interrupted, stopping')
+  void stopWorld().then(() => process.exit(1))
+}
+
+async function main(): Promise<number> {
+  try {
+    const given = readArguments(process.argv.slice(2), RECIPES)
+    if (!given.isList) return await run(given)
+    list()
+    return 0
+  } catch (error) {
+    say(`chaos: ${messageOf(error)}`)
+    return 1
+  }
+}
+
+process.once('SIGINT', stopEarly)
+process.once('SIGTERM', stopEarly)
+process.exit(await main())
