@@ -4,7 +4,7 @@ import { serve } from '@barnabas/tools'
 import { isAcknowledged, type Arrival } from './events.js'
 
 /**
- * How a receiver treats what comes: healthy answers 200; flaky fails the first attempt of every fifth event; hanging
+ * How a receiver treats what comes: healthy answers 200; flaky answers 500 to the first attempt of every tenth event; hanging
  * answers after 30 s; failing answers 500; trickling answers 200 and then sends one byte a second; resetting cuts the
  * connection; closed accepts no connection.
  */
@@ -31,7 +31,8 @@ const TRICKLE_MS = 1_000
 const TRICKLED_BYTES = 60
 /** Longer than any recipe, so that no connection is closed between two requests. */
 const KEEP_ALIVE_MS = 300_000
-const FLAKY_SHARE = 5
+/** With 500, which says nothing of load: a share of 503 would slow the dispatcher down, as it should. */
+const FLAKY_ONE_IN = 10
 const HEX = 16
 const FIRST_HEX_DIGITS = 8
 
@@ -47,7 +48,7 @@ const acknowledged = new Map<string, Set<string>>()
 
 /** The ids are random, so that their digits choose. */
 const isChosen = (eventId: string): boolean =>
-  Number.parseInt(eventId.slice(0, FIRST_HEX_DIGITS), HEX) % FLAKY_SHARE === 0
+  Number.parseInt(eventId.slice(0, FIRST_HEX_DIGITS), HEX) % FLAKY_ONE_IN === 0
 
 function note(destinationId: string, { headers }: IncomingMessage, status: number): void {
   const arrival: Arrival = {
@@ -83,7 +84,7 @@ function answer(destinationId: string, request: IncomingMessage, response: Serve
       return reply(200)
     case 'flaky': {
       const { 'x-barnabas-attempt': attempt, 'x-barnabas-event-id': eventId } = request.headers
-      return reply(attempt === '1' && isChosen(String(eventId)) ? 503 : 200)
+      return reply(attempt === '1' && isChosen(String(eventId)) ? 500 : 200)
     }
     case 'failing':
       return reply(500)

@@ -61,7 +61,8 @@ export function recoveryOf(flights: readonly Flight[], fromMs: number, untilMs: 
   let firstAtMs = Number.NaN
   let clearedAtMs = fromMs
   for (const { acceptedAtMs, arrivedAtMs } of flights) {
-    if (acceptedAtMs > untilMs) break
+    // What arrives after the next fault waited for that one.
+    if (arrivedAtMs > untilMs) continue
     if (acceptedAtMs >= fromMs && !(arrivedAtMs >= firstAtMs)) firstAtMs = arrivedAtMs
     const isLate = arrivedAtMs - acceptedAtMs > LATE_MS
     if (isLate && arrivedAtMs > clearedAtMs) clearedAtMs = arrivedAtMs

@@ -36,8 +36,9 @@ async function run(world: World): Promise<Outcome> {
   let isFlowing = true
   for (const apps of victims) {
     await wait(Math.random() * RANDOM_WAIT_MS)
-    moments.push({ label: `kill -9 of ${apps.join(' and ')}`, atMs: Date.now() })
-    isFlowing = (await killAndWait(world, apps)) && isFlowing
+    const atMs = await kill(world, apps)
+    moments.push({ label: `kill -9 of ${apps.join(' and ')}`, atMs })
+    isFlowing = (await traffic.untilFlowing(atMs, FLOW_LIMIT_MS)) && isFlowing
   }
   const audit = await traffic.settle()
   const faults = await faultsOf(world, moments)
@@ -55,11 +56,11 @@ async function run(world: World): Promise<Outcome> {
   }
 }
 
-async function killAndWait({ fleet, traffic, say }: World, apps: readonly AppName[]): Promise<boolean> {
+/** The moment when all of them were dead. */
+async function kill({ fleet, say }: World, apps: readonly AppName[]): Promise<number> {
   say(`  kill -9 of ${apps.join(' and ')}`)
-  const killedAtMs = Date.now()
   await Promise.all(apps.map((app) => fleet.kill9(fleet.one(app))))
-  return traffic.untilFlowing(killedAtMs, FLOW_LIMIT_MS)
+  return Date.now()
 }
 
 function shuffled<Item>(items: readonly Item[]): Item[] {

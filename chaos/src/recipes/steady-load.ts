@@ -9,7 +9,7 @@ export const TENANT = 'chaos'
 export const STEADY = 'steady'
 export const FLAKY = 'flaky'
 
-/** One tenant with a healthy destination and one that fails the first attempt of every fifth event; events flow when this resolves. */
+/** One tenant with a healthy destination and one that fails the first attempt of every tenth event; events flow when this resolves. */
 export async function addSteadyLoad(
   { traffic }: World,
   options: { isRetrying?: boolean } = {},
