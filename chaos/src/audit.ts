@@ -11,11 +11,15 @@ export interface AuditInput {
   readonly destinationsOf: (event: PublishedEvent) => readonly string[]
 }
 
-/** Counted in deliveries: an accepted event counts once for each destination that it is for. */
+/**
+ * Counted in deliveries: an accepted event counts once for each destination that it is for. Deliveries are named
+ * `<event> to <destination>`.
+ */
 export interface Audit {
   readonly accepted: number
   readonly delivered: number
-  readonly deadLettered: number
+  /** Dead letters of what was accepted. */
+  readonly deadLettered: readonly string[]
   /** Accepted, and neither acknowledged by its receiver nor a dead letter. */
   readonly lost: readonly string[]
   /** Acknowledged although refused, or never sent. Events without an answer or with 503 may have been written. */
@@ -31,7 +35,12 @@ export interface Audit {
 const UNAVAILABLE = 503
 const NO_ANSWER = 0
 
-const nameOf = (eventId: string, destinationId: string): string => `${eventId} to ${destinationId}`
+const TO = ' to '
+
+const nameOf = (eventId: string, destinationId: string): string => `${eventId}${TO}${destinationId}`
+
+/** Of a delivery's name. */
+export const destinationIn = (name: string): string => name.slice(name.indexOf(TO) + TO.length)
 
 /** Compares what was accepted with what the receivers got and with what the API tells of it. */
 export function audit(input: AuditInput): Audit {
@@ -43,7 +52,8 @@ export function audit(input: AuditInput): Audit {
   )
   const dead = new Set(input.deadLetters.map((letter) => nameOf(letter.event_id, letter.destination_id)))
   const [lost, unlogged] = [[] as string[], [] as string[]]
-  let [accepted, delivered, deadLettered] = [0, 0, 0]
+  const deadLettered: string[] = []
+  let [accepted, delivered] = [0, 0]
   for (const event of input.events) {
     if (!isAccepted(event)) continue
     for (const destinationId of input.destinationsOf(event)) {
@@ -53,7 +63,7 @@ export function audit(input: AuditInput): Audit {
       const isDead = dead.has(name)
       accepted++
       if (isDelivered) delivered++
-      if (isDead) deadLettered++
+      if (isDead) deadLettered.push(name)
       if (isDelivered || isDead)
         unlogged.push(...missingFromLog(name, arrivals, attemptsByName.get(name) ?? [], isDead))
       else lost.push(name)

@@ -1,4 +1,4 @@
-import type { Audit } from './audit.js'
+import { destinationIn, type Audit } from './audit.js'
 import type { Check, Fault } from './recipe.js'
 
 /** Ids that a check names of what it found. */
@@ -24,8 +24,8 @@ function none(sentence: string, names: readonly string[]): Check {
 }
 
 export interface AuditLimits {
-  /** Deliveries that may end as dead letters; none unless given. */
-  readonly deadLetters?: number
+  /** Ids of the destinations whose deliveries may end as dead letters; none unless given. */
+  readonly mayDie?: (destinationId: string) => boolean
   /** Acknowledged requests beyond the first of each delivery, and the reason for this bound. */
   readonly duplicates?: { readonly atMost: number; readonly because: string }
 }
@@ -33,15 +33,14 @@ export interface AuditLimits {
 /** What must hold after every recipe. */
 export function auditChecks(
   { accepted, lost, deadLettered, uncalledFor, unlogged, duplicates }: Audit,
-  { deadLetters = 0, duplicates: limit }: AuditLimits = {},
+  { mayDie = () => false, duplicates: limit }: AuditLimits = {},
 ): Check[] {
   return [
     check('events were accepted', accepted > 0, String(accepted)),
     none('nothing accepted is lost', lost),
-    check(
-      deadLetters === 0 ? 'no dead letters' : 'dead letters only of the sick',
-      deadLettered <= deadLetters,
-      String(deadLettered),
+    none(
+      'no dead letters that should not be',
+      deadLettered.filter((name) => !mayDie(destinationIn(name))),
     ),
     none('nothing refused was delivered', uncalledFor),
     none('the log has every attempt and end', unlogged),

@@ -46,7 +46,7 @@ function rowOf(verdict: Verdict): string[] {
     scale,
     String(audit.accepted),
     String(audit.delivered),
-    String(audit.deadLettered),
+    String(audit.deadLettered.length),
     String(audit.lost.length),
     `${audit.duplicates} (${rate} %)`,
     recoveryText(verdict.outcome),
