@@ -1,12 +1,12 @@
 import { appendFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeMachine } from '@barnabas/tools'
 import { readArguments, type Arguments } from './arguments.js'
-import type { Recipe } from './recipe.js'
+import type { Outcome, Recipe } from './recipe.js'
 import { RECIPES } from './recipes/index.js'
-import { isPassed, renderRun, type Verdict } from './table.js'
+import { isPassed, remarkOf, renderRun, type Verdict } from './table.js'
 import { startWorld, type World } from './world.js'
 
 const RESULTS_FILE = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
@@ -16,7 +16,9 @@ const RECIPE_LIMIT_MS = 8 * 60_000
 let world: World | null = null
 let isStopping = false
 
-const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`)
+/** With the second of the run. */
+const say = (sentence: string): void =>
+  void process.stderr.write(`${String(Math.round(performance.now() / 1_000)).padStart(4)} s ${sentence}\n`)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -30,19 +32,25 @@ async function runRecipe(recipe: Recipe, isShort: boolean): Promise<Verdict> {
   const scale = (isShort ? recipe.shortScale : null) ?? recipe.scale
   const beganAtMs = Date.now()
   say(`${recipe.id} ${recipe.title}: ${scale}`)
-  let verdict: Verdict
-  try {
-    world = await startWorld({ plan: recipe.stack, isShort, say })
-    verdict = { recipe, scale, outcome: await withinLimit(recipe.run(world)) }
-  } catch (error) {
-    verdict = { recipe, scale, brokeOff: messageOf(error) }
-  }
+  const end = await tryRecipe(recipe, isShort)
+  const verdict: Verdict = { recipe, scale, load: loadavg()[0] ?? 0, ...end }
   if (!isPassed(verdict) && world) await keepLines(recipe, world.lines)
   await stopWorld()
-  say(
-    `${recipe.id} ${isPassed(verdict) ? 'passed' : 'FAILED'} after ${Math.round((Date.now() - beganAtMs) / 1_000)} s`,
-  )
+  const seconds = Math.round((Date.now() - beganAtMs) / 1_000)
+  say(`${remarkOf(verdict)}\n${recipe.id} ${isPassed(verdict) ? 'passed' : 'FAILED'} after ${seconds} s`)
   return verdict
+}
+
+async function tryRecipe(
+  recipe: Recipe,
+  isShort: boolean,
+): Promise<{ outcome: Outcome } | { brokeOff: string }> {
+  try {
+    world = await startWorld({ plan: recipe.stack, isShort, say })
+    return { outcome: await withinLimit(recipe.run(world)) }
+  } catch (error) {
+    return { brokeOff: messageOf(error) }
+  }
 }
 
 async function withinLimit<Output>(work: Promise<Output>): Promise<Output> {

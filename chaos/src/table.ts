@@ -2,9 +2,12 @@ import type { Machine } from '@barnabas/tools'
 import type { Outcome, Recipe } from './recipe.js'
 
 /** What a recipe yielded, or why it broke off. */
-export type Verdict =
-  | { readonly recipe: Recipe; readonly scale: string; readonly outcome: Outcome }
-  | { readonly recipe: Recipe; readonly scale: string; readonly brokeOff: string }
+export type Verdict = {
+  readonly recipe: Recipe
+  readonly scale: string
+  /** Load average of the machine over the last minute of the recipe: above its cores, times tell of the machine. */
+  readonly load: number
+} & ({ readonly outcome: Outcome } | { readonly brokeOff: string })
 
 export const isPassed = (verdict: Verdict): boolean =>
   'outcome' in verdict && verdict.outcome.checks.every(({ isMet }) => isMet)
@@ -25,14 +28,17 @@ const PER_CENT = 100
 
 /** The whole run as Markdown: it is what the terminal shows and what is kept. */
 export function renderRun(startedAt: Date, machine: Machine, verdicts: readonly Verdict[]): string {
+  const loads = verdicts.map(({ load }) => load)
+  const load = `${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`
   return [
     `## ${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, commit ${machine.commit}`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node.slice(1)}. ` +
-      'Everything on this machine. Counted in deliveries: an accepted event counts once for each destination that it is for. ' +
+      `Everything on this machine, whose load average was ${load}. ` +
+      'Counted in deliveries: an accepted event counts once for each destination that it is for. ' +
       'Recovery: the longest of all faults, to the first delivery of what was accepted after it / to no backlog.',
     table(COLUMNS, verdicts.map(rowOf)),
     verdicts.map(remarkOf).join('\n'),
-  ].join('\n\\n')
+  ].join('\n\n')
 }
 
 function rowOf(verdict: Verdict): string[] {
@@ -61,7 +67,8 @@ function recoveryText({ faults }: Outcome): string {
   return `${first} / ${worst(faults.map(({ recovery }) => recovery.clearedSeconds))}`
 }
 
-function remarkOf(verdict: Verdict): string {
+/** What was checked and what failed, in one line. */
+export function remarkOf(verdict: Verdict): string {
   const { id } = verdict.recipe
   if (!('outcome' in verdict)) return `- **${id}** broke off: ${verdict.brokeOff}`
   const { checks } = verdict.outcome

@@ -140,6 +140,10 @@ export class Traffic {
     }
   }
 
+  async hasArrived(destinationId: string, eventId: string): Promise<boolean> {
+    return (await this.receivers.ask('missing', [{ destinationId, eventIds: [eventId] }])) === 0
+  }
+
   async results(): Promise<Results> {
     const [events, arrivals] = await Promise.all([
       this.publisher.ask('events', null),
