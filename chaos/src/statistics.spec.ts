@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Arrival, PublishedEvent } from './events.js'
-import { flightsOf, percentile, recoveryOf, waitsOf, type Flight } from './statistics.js'
+import { flightsOf, mostWithin, percentile, recoveryOf, waitsOf, type Flight } from './statistics.js'
 
 const anEvent = (id: string, answeredAtMs: number, status = 202): PublishedEvent => ({
   id,
@@ -88,5 +88,13 @@ describe('recoveryOf', () => {
 
   it('has no first delivery when nothing new arrived', () => {
     expect(recoveryOf([aFlight(900, 910)], 1_000, 20_000).firstSeconds).toBeNaN()
+  })
+})
+
+describe('mostWithin', () => {
+  it('finds the busiest span, whatever the order', () => {
+    expect(mostWithin([40, 0, 10, 19, 29, 41, 42, 43], 10)).toBe(4)
+    expect(mostWithin([0, 10, 20], 10)).toBe(1)
+    expect(mostWithin([], 10)).toBe(0)
   })
 })

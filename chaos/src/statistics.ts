@@ -72,3 +72,15 @@ export function recoveryOf(flights: readonly Flight[], fromMs: number, untilMs: 
     clearedSeconds: (clearedAtMs - fromMs) / MS_PER_SECOND,
   }
 }
+
+/** The most moments that lie within any span of so many milliseconds. */
+export function mostWithin(momentsMs: readonly number[], spanMs: number): number {
+  const sorted = Float64Array.from(momentsMs).sort()
+  let most = 0
+  let first = 0
+  for (let last = 0; last < sorted.length; last++) {
+    while ((sorted[last] ?? 0) - (sorted[first] ?? 0) >= spanMs) first++
+    most = Math.max(most, last - first + 1)
+  }
+  return most
+}

@@ -140,6 +140,12 @@ export class Traffic {
     }
   }
 
+  /** Accepted events that have not arrived at one destination. */
+  async unfinished(destinationId: string): Promise<number> {
+    const events = await this.publisher.ask('accepted', { fromMs: 0, toMs: Date.now() })
+    return this.missing(events, ({ id }) => id === destinationId)
+  }
+
   async hasArrived(destinationId: string, eventId: string): Promise<boolean> {
     return (await this.receivers.ask('missing', [{ destinationId, eventIds: [eventId] }])) === 0
   }

@@ -5,7 +5,10 @@ import { brokerKilled } from './r3-broker-killed.js'
 import { kafkaAway } from './r4-kafka-away.js'
 import { databaseAway } from './r5-database-away.js'
 import { zombie } from './r7-zombie.js'
+import { badNetwork } from './r10-bad-network.js'
 import { sickNeighbours } from './r11-sick-neighbours.js'
+import { loudTenant } from './r12-loud-tenant.js'
+import { backlog } from './r13-backlog.js'
 import { poison } from './r14-poison.js'
 import { rebalanceStorm } from './r15-rebalance-storm.js'
 
@@ -17,7 +20,10 @@ export const RECIPES: readonly Recipe[] = [
   kafkaAway,
   databaseAway,
   zombie,
+  badNetwork,
   sickNeighbours,
+  loudTenant,
+  backlog,
   poison,
   rebalanceStorm,
 ]
