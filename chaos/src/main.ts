@@ -13,7 +13,9 @@ const RESULTS_FILE = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
 /** No recipe takes longer unless something hangs; then it is broken off, and the next one begins. */
 const RECIPE_LIMIT_MS = 8 * 60_000
 
+let starting: Promise<World> | null = null
 let world: World | null = null
+let stopping: Promise<void> = Promise.resolve()
 let isStopping = false
 
 /** With the second of the run. */
@@ -22,10 +24,12 @@ const say = (sentence: string): void =>
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-async function stopWorld(): Promise<void> {
+/** May be asked from several sides; all wait for the same end. */
+function stopWorld(): Promise<void> {
   const stopped = world
   world = null
-  await stopped?.stop().catch((error: unknown) => say(`could not stop: ${messageOf(error)}`))
+  if (stopped) stopping = stopped.stop().catch((error: unknown) => say(`could not stop: ${messageOf(error)}`))
+  return stopping
 }
 
 async function runRecipe(recipe: Recipe, isShort: boolean): Promise<Verdict> {
@@ -46,7 +50,8 @@ async function tryRecipe(
   isShort: boolean,
 ): Promise<{ outcome: Outcome } | { brokeOff: string }> {
   try {
-    world = await startWorld({ plan: recipe.stack, isShort, say })
+    starting = startWorld({ plan: recipe.stack, isShort, say })
+    world = await starting
     return { outcome: await withinLimit(recipe.run(world)) }
   } catch (error) {
     return { brokeOff: messageOf(error) }
@@ -97,11 +102,13 @@ async function run({ recipes, isShort, isRecorded }: Arguments): Promise<number>
   return verdicts.every(isPassed) ? 0 : 1
 }
 
-function stopEarly(): void {
-  if (isStopping) return
+/** What is being started is waited for, so that nothing of it stays; a second Ctrl-C does not wait. */
+async function stopEarly(): Promise<void> {
   isStopping = true
   say('chaos: interrupted, stopping')
-  void stopWorld().then(() => process.exit(1))
+  await starting?.catch(() => undefined)
+  await stopWorld()
+  process.exit(1)
 }
 
 async function main(): Promise<number> {
@@ -116,6 +123,6 @@ async function main(): Promise<number> {
   }
 }
 
-process.once('SIGINT', stopEarly)
-process.once('SIGTERM', stopEarly)
+process.once('SIGINT', () => void stopEarly())
+process.once('SIGTERM', () => void stopEarly())
 process.exit(await main())
