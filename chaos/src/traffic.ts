@@ -146,8 +146,9 @@ export class Traffic {
     return this.missing(events, ({ id }) => id === destinationId)
   }
 
-  async hasArrived(destinationId: string, eventId: string): Promise<boolean> {
-    return (await this.receivers.ask('missing', [{ destinationId, eventIds: [eventId] }])) === 0
+  /** How many of these events one destination has not acknowledged. */
+  countMissing(destinationId: string, eventIds: readonly string[]): Promise<number> {
+    return this.receivers.ask('missing', [{ destinationId, eventIds }])
   }
 
   async results(): Promise<Results> {
