@@ -117,7 +117,7 @@ export default tseslint.config(
   },
   {
     // Programs for people, tests and benchmarks talk to everything from outside, and are run with an environment.
-    files: ['tools/**', 'bench/**', 'libs/testing/**', ...SPECS],
+    files: ['tools/**', 'bench/**', 'chaos/**', 'libs/testing/**', ...SPECS],
     rules: {
       'no-restricted-imports': 'off',
       'no-restricted-syntax': [

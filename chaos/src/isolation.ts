@@ -1,0 +1,26 @@
+import { check } from './checks.js'
+import type { Check } from './recipe.js'
+import { percentile } from './statistics.js'
+
+const P99 = 0.99
+/** What neighbours may cost. */
+const MAX_RATIO = 1.5
+const MAX_MS = 1_000
+/** Below it a ratio tells of the machine and not of the neighbours. */
+const NOISE_MS = 50
+
+/** Compares the waits from 202 to receiver of those who did nothing, without and with the trouble of others, in milliseconds. */
+export function isolationCheck(
+  who: string,
+  quietMs: readonly number[],
+  troubledMs: readonly number[],
+): Check {
+  const [quiet, troubled] = [percentile(quietMs, P99), percentile(troubledMs, P99)]
+  const isNoise = troubled <= NOISE_MS
+  const hasBoth = quietMs.length > 0 && troubledMs.length > 0
+  return check(
+    `p99 of ${who} at most ${MAX_RATIO} times its undisturbed one (or ${NOISE_MS} ms), and ${MAX_MS} ms`,
+    hasBoth && troubled <= MAX_MS && (isNoise || troubled <= quiet * MAX_RATIO),
+    `${Math.round(quiet)} ms → ${Math.round(troubled)} ms, of ${quietMs.length} and ${troubledMs.length} deliveries`,
+  )
+}
