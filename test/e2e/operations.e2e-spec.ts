@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Destination } from './support/api.js'
 import { Customer } from './support/customers.js'
@@ -6,6 +7,12 @@ import { untilPasses } from './support/until-passes.js'
 
 const START_TIMEOUT_MS = 90_000
 const FAILURES = 5
+const PATIENCE = { timeoutMs: 30_000 }
+
+/** What is needed of the header of an attempt's record. */
+interface Recorded {
+  readonly attempt: { readonly tenantId: string; readonly startedAtMs: number }
+}
 
 describe('what operators and the recorder decide about deliveries', () => {
   let stack: Stack
@@ -72,6 +79,77 @@ describe('what operators and the recorder decide about deliveries', () => {
     })
     expect((await destination(customer)).disabled_at).toBeNull()
   }, 120_000)
+
+  it.each(['its failures', 'its tenant'])(
+    'lets no failure from before disable a destination again that %s had disabled',
+    async (cause) => {
+      const customer = await register('late')
+      let status = 500
+      const { inbox } = await customer.subscribe({ id: 'd1', answer: () => status })
+      const failures = cause === 'its failures' ? FAILURES + 1 : 1
+      for (let count = 0; count < failures; count++) await customer.publish()
+      await untilPasses(() => expect(inbox.arrivals.length).toBeGreaterThan(0))
+      const [failed] = await untilPasses(async () => {
+        const found = await attemptRecords(customer.id)
+        expect(found.length).toBeGreaterThan(0)
+        return found
+      })
+      if (cause === 'its tenant') await stack.api.send('PUT', `${customer.path}/d1/disable`)
+      await untilPasses(
+        async () => expect((await destination(customer)).disabled_at).not.toBeNull(),
+        PATIENCE,
+      )
+      status = 200
+      await stack.api.send('PUT', `${customer.path}/d1/enable`)
+
+      // As a recorder would meet them that was held up: enough for long enough, and one that says "gone".
+      const beganMs = failed?.meta.attempt.startedAtMs ?? 0
+      const late = Array.from({ length: 2 * FAILURES }, (_, count) => ({
+        startedAtMs: beganMs + count * 500,
+      }))
+      const gone = { code: 'http_410', outcome: 'permanent', decision: 'dead-letter', dueAtMs: null }
+      await repeat(failed, [...late, { ...gone, startedAtMs: beganMs }])
+      const { id } = await customer.publish()
+      await untilPasses(() => expect(inbox.of(id)).toHaveLength(1))
+      await untilPasses(async () => {
+        const logged = await stack.api.attempts(`tenant_id=${customer.id}`)
+        expect(logged.map(({ code }) => code)).toContain('410')
+      }, PATIENCE)
+      // Signals of one destination are acted on in turn: had one of the earlier disabled it, this one would not.
+      const nowMs = Date.now()
+      await repeat(failed, [{ ...gone, startedAtMs: nowMs, durationMs: 0, enableEpoch: 1 }])
+      await untilPasses(async () => {
+        const { disabled_at, disabled_reason } = await destination(customer)
+        expect([disabled_reason, Date.parse(disabled_at ?? '')]).toEqual(['gone', nowMs])
+      }, PATIENCE)
+    },
+    120_000,
+  )
+
+  /** Attempts of a tenant as they stand in Kafka. */
+  async function attemptRecords(tenantId: string) {
+    const records = await stack.kafka.readAll(stack.kafkaTopic('attempts'))
+    return records
+      .map(({ key, value, headers }) => ({
+        key,
+        value,
+        meta: JSON.parse(headers['barnabas'] ?? '') as Recorded,
+      }))
+      .filter(({ meta }) => meta.attempt.tenantId === tenantId)
+  }
+
+  /** Writes the attempt again, each time as another one, with these changes. */
+  async function repeat(
+    record: Awaited<ReturnType<typeof attemptRecords>>[number] | undefined,
+    changes: readonly object[],
+  ): Promise<void> {
+    if (!record) throw new Error('there is no attempt')
+    const { key, value, meta } = record
+    const again = (change: object) =>
+      JSON.stringify({ ...meta, attempt: { ...meta.attempt, id: `atm_${randomUUID()}`, ...change } })
+    const written = changes.map((change) => ({ key, value, headers: { barnabas: again(change) } }))
+    await stack.kafka.write(stack.kafkaTopic('attempts'), ...written)
+  }
 
   it.each([
     ['pause-tier', () => '1s'],
