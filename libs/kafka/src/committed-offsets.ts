@@ -30,6 +30,12 @@ export class CommittedOffsets {
     return found
   }
 
+  /** By partition the offset that the next record will get. Rejects when no broker answers. */
+  async ends(topic: string): Promise<Map<number, number>> {
+    const ends = await (await this.admin()).fetchTopicOffsets(topic)
+    return new Map(ends.map(({ partition, high }) => [partition, Number(high)]))
+  }
+
   /** True when a broker answers. */
   async isKafkaThere(): Promise<boolean> {
     try {

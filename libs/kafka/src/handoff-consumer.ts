@@ -59,6 +59,8 @@ const MAX_WAIT_MS = 250
 const MAX_BYTES_PER_PARTITION = 512 * 1024
 const MAX_BYTES = 4 * 1024 * 1024
 const COMMIT_INTERVAL_MS = 1 * SECOND
+/** A partition that is paused is told its end so often. */
+const ENDS_INTERVAL_MS = 5 * SECOND
 const READ_RETRY_MS = SECOND / 4
 /** A consumer that is silent for so many sessions was forgotten by kafkajs: a join takes two at most. */
 const SILENT_SESSIONS = 3
@@ -91,6 +93,7 @@ export class HandoffConsumer {
   private restartDelayMs = FIRST_RESTART_DELAY_MS
   private restartTimer: NodeJS.Timeout | null = null
   private commitTimer: NodeJS.Timeout | null = null
+  private endsTimer: NodeJS.Timeout | null = null
 
   constructor(private readonly options: HandoffConsumerOptions) {
     this.assignment = new Assignment((place) => this.flowOf(place), options.liveBytes ?? new LiveBytes())
@@ -123,6 +126,7 @@ export class HandoffConsumer {
       void this.commitFinished()
       this.reportLag()
     }, COMMIT_INTERVAL_MS)
+    if (this.options.observer) this.endsTimer = setInterval(() => void this.askEnds(), ENDS_INTERVAL_MS)
     this.watchdog.start()
     this.connecting = this.connect()
   }
@@ -132,6 +136,7 @@ export class HandoffConsumer {
     this.isStopping = true
     if (this.restartTimer) clearTimeout(this.restartTimer)
     if (this.commitTimer) clearInterval(this.commitTimer)
+    if (this.endsTimer) clearInterval(this.endsTimer)
     this.watchdog.stop()
     for (const partition of this.assignment.leased) partition.beginStopping()
     await this.untilNothingIsInFlight()
@@ -276,6 +281,17 @@ export class HandoffConsumer {
     if (!observer) return
     observer.consumed({ kafkaTopic: batch.topic, records: batch.messages.length })
     leased.lag.note({ offset: Number(batch.firstOffset() ?? 0), timestampMs }, Number(batch.highWatermark))
+  }
+
+  private async askEnds(): Promise<void> {
+    const paused = this.assignment.leased.filter(({ isPaused }) => isPaused)
+    for (const topic of new Set(paused.map(({ kafkaTopic }) => kafkaTopic))) {
+      // Without an answer the lag stays what it was.
+      const ends = await this.offsets.ends(topic).catch(() => new Map<number, number>())
+      for (const { kafkaTopic, partition, lag } of paused) {
+        if (kafkaTopic === topic) lag.noteEnd(ends.get(partition) ?? 0)
+      }
+    }
   }
 
   private reportLag(): void {

@@ -11,8 +11,13 @@ export class LagMeter {
 
   /** A batch was fetched; `endOffset` is the partition's end at that moment. */
   note(first: Sample, endOffset: number): void {
-    this.endOffset = Math.max(this.endOffset, endOffset)
+    this.noteEnd(endOffset)
     if ((this.batches.at(-1)?.offset ?? -1) < first.offset) this.batches.push(first)
+  }
+
+  /** The partition's end as asked for: a paused partition learns nothing from fetches. */
+  noteEnd(endOffset: number): void {
+    this.endOffset = Math.max(this.endOffset, endOffset)
   }
 
   /** The age is that of the batch which holds the oldest unfinished record: up to one fetch too old. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { aTenant, eventually, testBrokers, uniqueName } from '@barnabas/testing'
 import { encodeCatalog } from './codec.js'
 import { openKafka, type KafkaEdge } from './kafka-edge.js'
-import type { RecordBatch } from './ports.js'
+import type { LagReport, RecordBatch } from './ports.js'
 
 const MAX_LIVE_BYTES = 1_000
 
@@ -10,8 +10,21 @@ describe('the bound on unfinished bytes of a process', () => {
   let edge: KafkaEdge
   let stop: () => Promise<void>
 
+  let lags: LagReport[]
+
   beforeEach(() => {
-    edge = openKafka({ brokers: testBrokers(), clientId: 'int-spec', maxLiveBytes: MAX_LIVE_BYTES })
+    lags = []
+    const ignore = (): void => undefined
+    const observer = {
+      produced: ignore,
+      producerQueued: ignore,
+      consumed: ignore,
+      lag: (report: LagReport) => void lags.push(report),
+      rebalanced: ignore,
+      replaced: ignore,
+    }
+    const options = { brokers: testBrokers(), clientId: 'int-spec', observer }
+    edge = openKafka({ ...options, maxLiveBytes: MAX_LIVE_BYTES })
   })
   afterEach(async () => {
     await stop()
@@ -43,5 +56,32 @@ describe('the bound on unfinished bytes of a process', () => {
       await producer.enqueue({ kafkaTopic: catalogTopic, partition: 0, key: entry.uid, ...record })
       expect(await reader.untilOffset(count, 5_000)).toBe(true)
     }
+  })
+
+  // The end of a partition was only learned from fetches: the lag stood still while it was paused.
+  it('tells how far behind a partition is also while it is paused', async () => {
+    const events = uniqueName('events')
+    const config = { 'message.timestamp.type': 'LogAppendTime', 'cleanup.policy': 'delete' }
+    await edge.ensureTopics([{ kafkaTopic: events, partitions: 1, replicationFactor: 1, config }])
+    const unfinished: RecordBatch[] = []
+    const strategy = edge.createBatchStrategy({ groupId: events, subscriptions: { events: [events] } })
+    strategy.addHandler('events', (batch: RecordBatch) => Promise.resolve(unfinished.push(batch)), true)
+    strategy.listen(() => undefined)
+    stop = () => strategy.close()
+    const producer = edge.createProducer()
+    const write = (bytes: number) =>
+      producer.enqueue({
+        kafkaTopic: events,
+        partition: 0,
+        key: null,
+        value: Buffer.alloc(bytes),
+        headers: {},
+      })
+    await write(2 * MAX_LIVE_BYTES)
+    await eventually(() => unfinished.length === 1)
+
+    await Promise.all([1, 2, 3, 4].map(() => write(1)))
+    await eventually(() => lags.at(-1)?.records === 5)
+    expect(unfinished.length).toBe(1)
   })
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Kafka, logLevel, Partitioners, type IHeaders, type Producer } from 'kafkajs'
-import { fixIdleTimer } from '@barnabas/kafka'
+import { fixKafkajs } from '@barnabas/kafka'
 
 /** A record as a stock client reads it; of headers the first value, as text. */
 export interface ReadRecord {
@@ -17,7 +17,7 @@ export class KafkaClient {
 
   constructor(brokers: readonly string[]) {
     // Else an idle connection re-arms a timer for ever, and Node warns of it in the middle of a test's output.
-    fixIdleTimer()
+    fixKafkajs()
     this.kafka = new Kafka({ brokers: [...brokers], clientId: 'e2e', logLevel: logLevel.NOTHING })
     this.producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Kafka, logLevel, type Admin } from 'kafkajs'
-import { fixIdleTimer } from '@barnabas/kafka'
+import { fixKafkajs } from '@barnabas/kafka'
 import { startKafkaCluster, type KafkaCluster } from './kafka-cluster.js'
 
 const START_LIMIT_MS = 120_000
@@ -20,7 +20,7 @@ let admin: Admin
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'kafka-cluster-'))
   cluster = await startKafkaCluster({ dataDir, isFast: true })
-  fixIdleTimer()
+  fixKafkajs()
   kafka = new Kafka({
     brokers: cluster.brokers.split(','),
     logLevel: logLevel.NOTHING,
