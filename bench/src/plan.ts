@@ -1,5 +1,7 @@
 /** How long and how much the phases run. Milliseconds; rates a second. */
 export interface Plan {
+  /** Once for each stack, before its first phase. */
+  readonly stackWarmUpMs: number
   /** Before it, compilers and connections warm up: connects, JIT, Kafka's and PostgreSQL's first pages. */
   readonly warmUpMs: number
   readonly closedLoopMs: number
@@ -29,6 +31,7 @@ export interface OpenLoop {
 
 /** 100/s for 24 s leave 2,000 events after the warm-up: two of them are above p99.9. */
 export const FULL: Plan = {
+  stackWarmUpMs: 5_000,
   warmUpMs: 4_000,
   closedLoopMs: 14_000,
   openLoops: [
@@ -52,6 +55,7 @@ export const FULL: Plan = {
 }
 
 export const QUICK: Plan = {
+  stackWarmUpMs: 500,
   warmUpMs: 1_000,
   closedLoopMs: 3_000,
   openLoops: FULL.openLoops.map(({ ratePerSecond }) => ({ ratePerSecond, durationMs: 3_000 })),

@@ -2,12 +2,13 @@ import { createDestination } from './api.js'
 import type { Bench } from './bench.js'
 import { Baselines } from './load/baselines.js'
 import type { GeneratorCommands } from './load/generator.js'
-import { untilDelivering } from './load/measure-load.js'
+import { untilDelivering, warmUp } from './load/measure-load.js'
 import type { ReceiverCommands } from './load/receiver.js'
 import { Worker } from './load/worker.js'
 import type { Options } from './options.js'
 import { fanOut } from './phases/fan-out.js'
 import { isolationFromBlackHole, isolationFromMany } from './phases/isolation.js'
+import { lateness } from './phases/lateness.js'
 import { latency } from './phases/latency.js'
 import type { Phase } from './phases/phase.js'
 import { raw } from './phases/raw.js'
@@ -26,6 +27,7 @@ const PHASES: readonly Phase[] = [
   size,
   isolationFromBlackHole,
   raw,
+  lateness,
   isolationFromMany,
 ]
 
@@ -106,5 +108,6 @@ async function startBench(workers: Workers, kind: StackKind, stops: Stops): Prom
   const bench: Bench = { ...workers, stack, target, tenantId: TENANT_ID, pidByName }
   await createDestination(target, TENANT_ID, receiverUrl)
   await untilDelivering(bench, FIRST_DELIVERY_MS)
+  await warmUp(bench, bench.plan.stackWarmUpMs)
   return bench
 }

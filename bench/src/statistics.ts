@@ -31,13 +31,18 @@ export interface Latency {
   readonly maxMs: number
 }
 
-/** Milliseconds from `fromMs` to `toMs` of each event number from `first` on that has both. */
+/** Milliseconds from `fromMs` to `toMs` of each event number from `first`, a whole number, on that has both. */
 export function latencyOf(fromMs: Float64Array, toMs: Float64Array, first: number): Latency {
   const waits: number[] = []
   for (let number = first; number < fromMs.length; number++) {
     const [from, to] = [fromMs[number] ?? 0, toMs[number] ?? 0]
     if (from > 0 && to > 0) waits.push(to - from)
   }
+  return summaryOf(waits)
+}
+
+/** The percentiles of waits in milliseconds, which come in any order. */
+export function summaryOf(waits: readonly number[]): Latency {
   const sorted = Float64Array.from(waits).sort()
   return {
     samples: sorted.length,

@@ -9,6 +9,7 @@ import { USUAL_BYTES } from './sample-data.js'
 const DRAIN_LOOK_MS = 50
 const FIRST_DRAIN_MS = 5_000
 const FIRST_PUBLISHES_MS = 500
+const WARM_UP_IN_FLIGHT = 64
 /**
  * Longest wait for what was accepted and has not arrived; what is missing then is reported as missing. A rate that is
  * twice too high leaves as much as was delivered meanwhile.
@@ -117,6 +118,21 @@ export async function untilDelivering(
     if (sent.accepted > 0 && missingOf(sent, arrivedAtMs, 1) === 0) return
   }
   throw new Error(`no event arrived at the receiver within ${timeoutMs / 1_000} s`)
+}
+
+/** A load that nobody measures, so that the first phase on a stack does not pay for compiling the apps. */
+export async function warmUp(
+  bench: Pick<Bench, 'target' | 'tenantId' | 'receiver' | 'generator'>,
+  durationMs: number,
+): Promise<void> {
+  const { target, tenantId, receiver, generator } = bench
+  const phase = 'warm'
+  await receiver.ask('begin', { phase, fanOut: 1 })
+  const sent = await generator.ask('closedLoop', {
+    events: { target, phase, tenantIds: [tenantId], dataBytes: USUAL_BYTES },
+    loop: { inFlight: WARM_UP_IN_FLIGHT, durationMs },
+  })
+  await drain(bench, sent.accepted, DRAIN_MS)
 }
 
 /** Resolves when so much has arrived, or the time is over. */

@@ -135,7 +135,7 @@ async function healthyLatency(
     loop: { ratePerSecond, durationMs: plan.isolationMs },
   })
   const { arrivedAtMs } = await drain(bench, sent.accepted, DRAIN_MS)
-  const first = (ratePerSecond * plan.isolationMs * WARM_UP_SHARE) / 1_000
+  const first = Math.ceil((ratePerSecond * plan.isolationMs * WARM_UP_SHARE) / 1_000)
   return {
     latency: latencyOf(sent.acceptedAtMs, arrivedAtMs, first),
     missing: missingOf(sent, arrivedAtMs, 1),
