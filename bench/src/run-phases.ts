@@ -10,6 +10,7 @@ import { fanOut } from './phases/fan-out.js'
 import { isolationFromBlackHole, isolationFromMany } from './phases/isolation.js'
 import { lateness } from './phases/lateness.js'
 import { latency } from './phases/latency.js'
+import { memory } from './phases/memory.js'
 import type { Phase } from './phases/phase.js'
 import { raw } from './phases/raw.js'
 import { size } from './phases/size.js'
@@ -29,6 +30,7 @@ const PHASES: readonly Phase[] = [
   raw,
   lateness,
   isolationFromMany,
+  memory,
 ]
 
 const FIRST_DELIVERY_MS = 30_000

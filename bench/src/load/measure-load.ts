@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { untilLogged } from '../api.js'
 import type { Bench } from '../bench.js'
 import { monotonicMs } from '../clock.js'
-import { cpuSecondsByName } from '../cpu.js'
+import { countCpu, type CpuUse } from './cpu-use.js'
 import type { Events, Sent } from './generator.js'
 import { USUAL_BYTES } from './sample-data.js'
 
@@ -17,14 +17,6 @@ const WARM_UP_IN_FLIGHT = 64
 const DRAIN_MS = 60_000
 /** The log may lag behind the deliveries; longer than this is a finding. */
 const LOG_MS = 40_000
-
-/** CPU time over something that was delivered meanwhile. */
-export interface CpuUse {
-  readonly name: string
-  readonly deliveries: number
-  readonly seconds: number
-  readonly cpuSeconds: ReadonlyMap<string, number>
-}
 
 /** What became of a load's deliveries; `cpuSeconds` from the first publish until the log had everything. */
 export interface Delivered extends CpuUse {
@@ -69,7 +61,7 @@ export async function measureLoad(bench: Bench, options: LoadOptions): Promise<L
   const { name, phase, fanOut = 1, publish } = options
   const { receiver, pidByName } = bench
   await receiver.ask('begin', { phase, fanOut })
-  const cpuBefore = cpuSecondsByName(pidByName)
+  const cpuUsed = countCpu(pidByName)
   const beginMs = monotonicMs()
   const sent = await publish(eventsOf(bench, options))
   const publishSeconds = (monotonicMs() - beginMs) / 1_000
@@ -79,7 +71,7 @@ export async function measureLoad(bench: Bench, options: LoadOptions): Promise<L
   const missing = missingOf(sent, arrivedAtMs, fanOut)
   const { accepted, failed, failure } = sent
   return {
-    name,
+    ...cpuUsed(name, accepted * fanOut - missing),
     sent,
     arrivedAtMs,
     publishSeconds,
@@ -90,9 +82,6 @@ export async function measureLoad(bench: Bench, options: LoadOptions): Promise<L
     missing,
     duplicates,
     logBehindSeconds,
-    deliveries: accepted * fanOut - missing,
-    seconds: (monotonicMs() - beginMs) / 1_000,
-    cpuSeconds: usedBetween(cpuBefore, cpuSecondsByName(pidByName)),
   }
 }
 
@@ -176,10 +165,3 @@ async function untilAllLogged(
   const isLogged = await untilLogged(target, { eventId, attempts: fanOut, timeoutMs: LOG_MS })
   return isLogged ? (monotonicMs() - (arrivedAtMs[last] ?? 0)) / 1_000 : Number.NaN
 }
-
-/** CPU seconds that each process used from one reading to the next. */
-export const usedBetween = (
-  before: ReadonlyMap<string, number>,
-  after: ReadonlyMap<string, number>,
-): Map<string, number> =>
-  new Map([...after].map(([name, seconds]) => [name, seconds - (before.get(name) ?? 0)]))

@@ -1,11 +1,13 @@
 import { createDestination } from '../api.js'
 import type { Bench } from '../bench.js'
 import type { GeneratorCommands } from '../load/generator.js'
+import { countCpu, type CpuUse } from '../load/cpu-use.js'
 import { drain, missingOf } from '../load/measure-load.js'
 import type { Trouble } from '../load/receiver.js'
 import { USUAL_BYTES } from '../load/sample-data.js'
 import { Worker } from '../load/worker.js'
-import { table, tenths, times } from '../report/table.js'
+import { cpuTable } from '../report/figures.js'
+import { table, tenths, times, whole } from '../report/table.js'
 import { latencyOf, type Latency } from '../statistics.js'
 import type { Phase } from './phase.js'
 
@@ -47,16 +49,23 @@ const TROUBLED: Neighbourhood = {
   },
 }
 
-interface Measured {
+interface Healthy {
   readonly latency: Latency
+  readonly accepted: number
   readonly missing: number
+}
+
+interface Measured extends Healthy {
+  /** Events for the neighbours that were accepted. */
+  readonly neighboursAccepted: number
+  readonly cpu: CpuUse
 }
 
 /** What destinations in trouble do to a healthy one; the baseline has as many neighbours, which answer. */
 async function measure(bench: Bench, { names, ...hood }: Neighbourhood): Promise<string> {
   const { healthyRatePerSecond, neighbours } = hood
   const name = `isolation${neighbours.length}`
-  const alone = await healthyLatency(bench, { phase: `${name}alone`, ratePerSecond: healthyRatePerSecond })
+  const alone = await beside(bench, { ...hood, neighbours: [] }, { name: `${name}alone`, urlOf: () => '' })
   const healthy = await beside(bench, hood, { name: `${name}healthy`, urlOf: () => bench.receiverUrl })
   const urls = await troubledUrls(bench, neighbours)
   const troubled = await beside(bench, hood, {
@@ -81,7 +90,17 @@ async function measure(bench: Bench, { names, ...hood }: Neighbourhood): Promise
   ]
   const rows = [row('alone', alone), row(names.healthy, healthy), row(names.troubled, troubled)]
   const missing = alone.missing + healthy.missing + troubled.missing
-  return `${table(headings, rows)}\n\nIsolation: ${missing} missing at the healthy destination.`
+  const sent = `${whole(healthy.neighboursAccepted)} and ${whole(troubled.neighboursAccepted)}`
+  const cpu = [
+    { ...alone.cpu, name: 'alone' },
+    { ...healthy.cpu, name: 'healthy neighbours' },
+    { ...troubled.cpu, name: 'troubled ones' },
+  ]
+  return [
+    table(headings, rows),
+    `Isolation: ${missing} missing at the healthy destination; ${sent} events accepted for healthy and troubled neighbours.`,
+    cpuTable(cpu, 'event'),
+  ].join('\n\n')
 }
 
 async function troubledUrls(
@@ -102,22 +121,36 @@ async function beside(
   hood: Omit<Neighbourhood, 'names'>,
   { name, urlOf }: { name: string; urlOf: (trouble: Trouble) => string },
 ): Promise<Measured> {
-  const { target, plan } = bench
+  const { target } = bench
   const tenantIds = hood.neighbours.map((_trouble, number) => `${name}-${number}`)
   for (const [number, trouble] of hood.neighbours.entries())
     await createDestination(target, tenantIds[number] ?? '', urlOf(trouble))
+  const cpuUsed = countCpu(bench.pidByName)
+  const [healthy, neighboursAccepted] = await Promise.all([
+    healthyLatency(bench, { phase: name, ratePerSecond: hood.healthyRatePerSecond }),
+    flood(bench, hood, { phase: `for${name}`, tenantIds }),
+  ])
+  return {
+    ...healthy,
+    neighboursAccepted,
+    cpu: cpuUsed(name, healthy.accepted + neighboursAccepted),
+  }
+}
+
+/** From a process of its own; resolves to how many events were accepted. */
+async function flood(
+  { target, plan }: Bench,
+  { neighboursRatePerSecond: ratePerSecond }: Omit<Neighbourhood, 'names'>,
+  { phase, tenantIds }: { phase: string; tenantIds: readonly string[] },
+): Promise<number> {
+  if (tenantIds.length === 0) return 0
   const flooder = await Worker.start<GeneratorCommands>(GENERATOR_FILE)
   try {
-    const flooding = flooder.ask('openLoop', {
-      events: { target, phase: `for${name}`, tenantIds, dataBytes: USUAL_BYTES },
-      loop: {
-        ratePerSecond: hood.neighboursRatePerSecond,
-        durationMs: plan.isolationMs,
-      },
+    const { accepted } = await flooder.ask('openLoop', {
+      events: { target, phase, tenantIds, dataBytes: USUAL_BYTES },
+      loop: { ratePerSecond, durationMs: plan.isolationMs },
     })
-    const measured = await healthyLatency(bench, { phase: name, ratePerSecond: hood.healthyRatePerSecond })
-    await flooding
-    return measured
+    return accepted
   } finally {
     await flooder.stop()
   }
@@ -126,7 +159,7 @@ async function beside(
 async function healthyLatency(
   bench: Bench,
   { phase, ratePerSecond }: { phase: string; ratePerSecond: number },
-): Promise<Measured> {
+): Promise<Healthy> {
   const { target, tenantId, generator, receiver, plan, say } = bench
   say(`a healthy destination, ${phase} …`)
   await receiver.ask('begin', { phase, fanOut: 1 })
@@ -138,6 +171,7 @@ async function healthyLatency(
   const first = Math.ceil((ratePerSecond * plan.isolationMs * WARM_UP_SHARE) / 1_000)
   return {
     latency: latencyOf(sent.acceptedAtMs, arrivedAtMs, first),
+    accepted: sent.accepted,
     missing: missingOf(sent, arrivedAtMs, 1),
   }
 }

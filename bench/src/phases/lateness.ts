@@ -1,9 +1,11 @@
 import { createDestination, loggedAttempts, untilLogged } from '../api.js'
 import type { Bench } from '../bench.js'
 import { latenessByAttempt, type Lateness } from '../lateness.js'
+import { countCpu } from '../load/cpu-use.js'
 import { drain } from '../load/measure-load.js'
 import type { SeenAttempt } from '../load/receiver.js'
 import { USUAL_BYTES } from '../load/sample-data.js'
+import { cpuTable } from '../report/figures.js'
 import { table } from '../report/table.js'
 import { SHORT_TIERS_MS } from '../stack.js'
 import { latencyOf, summaryOf } from '../statistics.js'
@@ -31,6 +33,7 @@ async function run(bench: Bench): Promise<string> {
     await createDestination(target, tenantId, `${url}${index + 1}`)
   const phase = 'lateness'
   await receiver.ask('begin', { phase, fanOut: 1 })
+  const cpuUsed = countCpu(bench.pidByName)
   const sent = await generator.ask('openLoop', {
     events: { target, phase, tenantIds, dataBytes: USUAL_BYTES },
     loop: { ratePerSecond: RATE_PER_SECOND, durationMs: plan.latenessMs },
@@ -38,6 +41,7 @@ async function run(bench: Bench): Promise<string> {
   const { arrivedAtMs } = await drain(bench, sent.accepted, GRACE_MS)
   const seen = await untilAttempted(bench, expectedAttempts(sent.acceptedAtMs))
   await untilChainsLogged(bench, `${phase}-`, sent.acceptedAtMs)
+  const use = cpuUsed(`${RATE_PER_SECOND} events/s`, seen.length)
   const logged = (await Promise.all(tenantIds.map((tenantId) => loggedAttempts(target, tenantId)))).flat()
   const latenesses = latenessByAttempt(logged, seen)
   const firstAttempts = latencyOf(sent.acceptedAtMs, arrivedAtMs, 0)
@@ -50,6 +54,7 @@ async function run(bench: Bench): Promise<string> {
     table(headings, rows),
     `${RATE_PER_SECOND} events/s to three destinations. Late: arrival of the retry minus \`next_attempt_at\` of the ` +
       'attempt before it, which is the failure, the tier and its jitter.',
+    cpuTable([use], 'attempt'),
   ].join('\n\n')
 }
 

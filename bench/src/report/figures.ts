@@ -1,29 +1,30 @@
 import type { RawLoop } from '../load/baselines.js'
-import type { CpuUse, Delivered } from '../load/measure-load.js'
+import type { CpuUse } from '../load/cpu-use.js'
+import type { Delivered } from '../load/measure-load.js'
 import { oneTo, percent, table, tenths, whole } from './table.js'
 
 /** The load itself: not a stage of ours. */
 const NOT_OURS = ['generator', 'receiver']
 const EFFICIENCY_GOAL = 0.4
 
-/** Processor time of each process, per delivery, and the stage that needs most of it. */
-export function cpuTable(uses: readonly CpuUse[]): string {
+/** Processor time of each process, in all and for each `unit`, and the stage that needs most of it. */
+export function cpuTable(uses: readonly CpuUse[], unit = 'delivery'): string {
   const names = [...new Set(uses.flatMap(({ cpuSeconds }) => [...cpuSeconds.keys()]))]
   const rows = names.map((name) => [
     name,
-    ...uses.flatMap(({ cpuSeconds, deliveries }) => cpuCells(cpuSeconds.get(name) ?? Number.NaN, deliveries)),
+    ...uses.flatMap(({ cpuSeconds, count }) => cpuCells(cpuSeconds.get(name) ?? Number.NaN, count)),
   ])
-  const totals = uses.flatMap((use) => cpuCells(allSeconds(use), use.deliveries))
+  const totals = uses.flatMap((use) => cpuCells(allSeconds(use), use.count))
   const busy = uses.flatMap((use) => [tenths(allSeconds(use) / use.seconds), ''])
-  const headings = uses.flatMap(({ name }) => [`CPU s, ${name}`, 'µs/delivery'])
+  const headings = uses.flatMap(({ name }) => [`CPU s, ${name}`, `µs/${unit}`])
   const text = table(['process', ...headings], [...rows, ['all', ...totals], ['cores busy', ...busy]])
   const widest = uses.map((use) => `${use.name}: ${widestOf(use)}`).join('; ')
   return `${text}\n\nWidest stage: ${widest}.`
 }
 
-const cpuCells = (seconds: number, deliveries: number): string[] => [
+const cpuCells = (seconds: number, count: number): string[] => [
   tenths(seconds),
-  deliveries === 0 ? whole(Number.NaN) : whole((seconds * 1e6) / deliveries),
+  count === 0 ? whole(Number.NaN) : whole((seconds * 1e6) / count),
 ]
 
 const allSeconds = ({ cpuSeconds }: CpuUse): number =>
@@ -43,7 +44,7 @@ export function efficiencyTable(
   loadHeading: string,
 ): string {
   const cells = rows.map(({ use, raw }) => {
-    const perCpuSecond = use.deliveries / (use.cpuSeconds.get('dispatcher') ?? Number.NaN)
+    const perCpuSecond = use.count / (use.cpuSeconds.get('dispatcher') ?? Number.NaN)
     return [use.name, whole(perCpuSecond), whole(raw.perCpuSecond), percent(perCpuSecond / raw.perCpuSecond)]
   })
   const share = `share (goal ≥ ${percent(EFFICIENCY_GOAL)})`
