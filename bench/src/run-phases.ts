@@ -13,6 +13,7 @@ import { latency } from './phases/latency.js'
 import { memory } from './phases/memory.js'
 import type { Phase } from './phases/phase.js'
 import { raw } from './phases/raw.js'
+import { scale } from './phases/scale.js'
 import { size } from './phases/size.js'
 import { throughput } from './phases/throughput.js'
 import { FULL, QUICK } from './plan.js'
@@ -28,6 +29,7 @@ const PHASES: readonly Phase[] = [
   size,
   isolationFromBlackHole,
   raw,
+  scale,
   lateness,
   isolationFromMany,
   memory,

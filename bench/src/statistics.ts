@@ -23,6 +23,26 @@ export function throughputOf(arrivedAtMs: Float64Array, warmUpMs: number): Throu
   return { events: counted.length, seconds, perSecond: seconds > 0 ? (counted.length - 1) / seconds : 0 }
 }
 
+export interface Arrivals {
+  readonly count: number
+  readonly seconds: number
+  readonly perSecond: number
+  /** Longest time in which nothing arrived, the ends included. */
+  readonly longestPauseMs: number
+}
+
+/** What arrived from `fromMs` on and before `toMs`. */
+export function arrivalsBetween(arrivedAtMs: Float64Array, fromMs: number, toMs: number): Arrivals {
+  const arrivals = arrivedAtMs.filter((atMs) => atMs >= fromMs && atMs < toMs).sort()
+  let [longestPauseMs, lastMs] = [0, fromMs]
+  for (const atMs of [...arrivals, toMs]) {
+    longestPauseMs = Math.max(longestPauseMs, atMs - lastMs)
+    lastMs = atMs
+  }
+  const seconds = (toMs - fromMs) / 1_000
+  return { count: arrivals.length, seconds, perSecond: arrivals.length / seconds, longestPauseMs }
+}
+
 export interface Latency {
   readonly samples: number
   readonly p50Ms: number
