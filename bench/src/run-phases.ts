@@ -27,9 +27,10 @@ const PHASES: readonly Phase[] = [
   latency,
   fanOut,
   size,
-  isolationFromBlackHole,
   raw,
   scale,
+  // Last on its stack: what the black hole did not take comes back through the tiers for minutes.
+  isolationFromBlackHole,
   lateness,
   isolationFromMany,
   memory,
@@ -47,43 +48,52 @@ export interface Surroundings {
 
 type Workers = Omit<Bench, 'stack' | 'target' | 'tenantId'>
 
+interface Outcome {
+  readonly section: string
+  readonly isMeasured: boolean
+}
+
 /** Runs the phases that were asked for, each on the stack that it needs. One that fails says so in its section. */
 export async function runPhases(
   options: Options,
   { stops, say, show }: Surroundings,
 ): Promise<{ sections: string[]; isComplete: boolean }> {
   const workers = await startWorkers(options, stops, say)
-  const sections: string[] = []
-  let isComplete = true
+  const outcomes: Outcome[] = []
   for (const kind of STACK_KINDS) {
     const phases = PHASES.filter(({ name, stack }) => stack === kind && options.phases.includes(name))
-    if (phases.length === 0) continue
-    const { height } = stops
-    const bench = await startBench(workers, kind, stops)
-    for (const phase of phases) {
-      const { section, isMeasured } = await runPhase(bench, phase, stops)
-      isComplete &&= isMeasured
-      sections.push(section)
-      show(section)
+    for await (const outcome of runOnStack(workers, { kind, phases, stops })) {
+      outcomes.push(outcome)
+      show(outcome.section)
     }
-    await stops.downTo(height)
   }
-  return { sections, isComplete }
+  return {
+    sections: outcomes.map(({ section }) => section),
+    isComplete: outcomes.every(({ isMeasured }) => isMeasured),
+  }
 }
 
-async function runPhase(
-  bench: Bench,
-  { name, stack, run }: Phase,
-  stops: Stops,
-): Promise<{ section: string; isMeasured: boolean }> {
-  const heading = stack === 'short-retries' ? `${name} (short retries)` : name
-  try {
-    return { section: renderSection(heading, await run(bench)), isMeasured: true }
-  } catch (error) {
-    if (stops.areAsked) throw error
-    return { section: renderSection(heading, `Not measured: ${String(error)}`), isMeasured: false }
+async function* runOnStack(
+  workers: Workers,
+  { kind, phases, stops }: { kind: StackKind; phases: readonly Phase[]; stops: Stops },
+): AsyncGenerator<Outcome> {
+  if (phases.length === 0) return
+  const { height } = stops
+  let bench: Promise<Bench> | null = null
+  for (const phase of phases) {
+    try {
+      bench ??= startBench(workers, kind, stops)
+      yield { section: renderSection(headingOf(phase), await phase.run(await bench)), isMeasured: true }
+    } catch (error) {
+      if (stops.areAsked) throw error
+      yield { section: renderSection(headingOf(phase), `Not measured: ${String(error)}`), isMeasured: false }
+    }
   }
+  await stops.downTo(height)
 }
+
+const headingOf = ({ name, stack }: Phase): string =>
+  stack === 'short-retries' ? `${name} (short retries)` : name
 
 async function startWorkers(
   { isQuick }: Options,

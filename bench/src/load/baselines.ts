@@ -25,7 +25,7 @@ interface Parts {
 /** Measures each baseline once in a run, when it is first asked for: beside the figures that are held against it. */
 export class Baselines {
   private readonly loops = new Map<string, RawLoop>()
-  private readonly latencies = new Map<number, Latency>()
+  private readonly latencies = new Map<string, Latency>()
 
   constructor(private readonly parts: Parts) {}
 
@@ -54,10 +54,10 @@ export class Baselines {
 
   /** From due to received, at a fixed rate. */
   async rawLatency(ratePerSecond: number, dataBytes: number): Promise<Latency> {
-    const known = this.latencies.get(ratePerSecond)
+    const phase = `rawopen${ratePerSecond}x${dataBytes}`
+    const known = this.latencies.get(phase)
     if (known) return known
     const { plan, receiver, receiverUrl, generator, say } = this.parts
-    const phase = `rawopen${ratePerSecond}`
     say(`raw POSTs at ${ratePerSecond}/s …`)
     await receiver.ask('begin', { phase, fanOut: 1 })
     const posts = { url: receiverUrl, phase, dataBytes }
@@ -65,7 +65,7 @@ export class Baselines {
     const { startedAtMs } = await generator.ask('rawOpenLoop', { posts, loop })
     const { arrivedAtMs } = await receiver.ask('collect', null)
     const measured = latencyOf(startedAtMs, arrivedAtMs, (ratePerSecond * plan.rawWarmUpMs) / 1_000)
-    this.latencies.set(ratePerSecond, measured)
+    this.latencies.set(phase, measured)
     return measured
   }
 
