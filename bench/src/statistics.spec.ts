@@ -18,6 +18,11 @@ describe('throughputOf', () => {
     expect(throughputOf(everyTenMs, 1_000)).toEqual({ events: 201, seconds: 2, perSecond: 100 })
   })
 
+  it('leaves out the stragglers when only a share is asked for', () => {
+    const withStraggler = Float64Array.of(1_000, 60_000, 1_010, 1_020, 1_030)
+    expect(throughputOf(withStraggler, 0, 0.8)).toEqual({ events: 4, seconds: 0.03, perSecond: 100 })
+  })
+
   it('leaves out what never arrived, and knows no rate without arrivals', () => {
     expect(throughputOf(Float64Array.of(0, 0), 0)).toEqual({ events: 0, seconds: 0, perSecond: 0 })
   })

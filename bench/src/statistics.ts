@@ -12,10 +12,12 @@ export interface Throughput {
 
 /**
  * Rate at the receiver, from the first arrival after the warm-up to the very last one: what is still on its way
- * when publishing ends counts with the time that it takes. Zeros are events that never arrived.
+ * when publishing ends counts with the time that it takes. Zeros are events that never arrived. A `share` below 1 leaves
+ * the last arrivals out.
  */
-export function throughputOf(arrivedAtMs: Float64Array, warmUpMs: number): Throughput {
-  const arrivals = arrivedAtMs.filter((atMs) => atMs > 0).sort()
+export function throughputOf(arrivedAtMs: Float64Array, warmUpMs: number, share = 1): Throughput {
+  const all = arrivedAtMs.filter((atMs) => atMs > 0).sort()
+  const arrivals = all.subarray(0, Math.ceil(all.length * share))
   const warmMs = (arrivals[0] ?? 0) + warmUpMs
   const counted = arrivals.filter((atMs) => atMs >= warmMs)
   const seconds = ((counted.at(-1) ?? 0) - (counted[0] ?? 0)) / 1_000

@@ -60,12 +60,12 @@ export const besideRaw = (perSecond: number, raw: RawLoop): string[] => [
 /** What became of each load's deliveries. */
 export function remarks(loads: readonly Delivered[]): string {
   return loads
-    .map(({ name, accepted, failed, failure, missing, duplicates, logBehindSeconds }) => {
+    .map(({ name, accepted, failed, failure, missing, duplicates, deferred, logBehindSeconds }) => {
       const reason = failure === null ? '' : ` (first: ${failure})`
       const log = Number.isNaN(logBehindSeconds)
         ? 'the log did not catch up in time'
         : `the log had all of it ${logBehindSeconds.toFixed(1)} s after the last arrival`
-      return `${name}: ${whole(accepted)} accepted, ${failed} failed${reason}, ${missing} missing, ${duplicates} duplicates; ${log}.`
+      return `${name}: ${whole(accepted)} accepted, ${failed} failed${reason}, ${missing} missing, ${duplicates} duplicates, ${whole(deferred)} times put off; ${log}.`
     })
     .join('\n\n')
 }
