@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { Pool } from 'undici'
-import { monotonicMs } from './clock.js'
+import { monotonicMs } from '../clock.js'
 import { sampleData } from './sample-data.js'
 import { Timeline } from './timeline.js'
 import { serve } from './worker.js'
@@ -9,7 +9,35 @@ export interface PublishTarget {
   /** Origin of the API, e.g. `http://127.0.0.1:3333`. */
   readonly origin: string
   readonly apiKey: string
-  readonly tenantId: string
+}
+
+/** What is published. Event ids are `<phase>-<number>`. */
+export interface Events {
+  readonly target: PublishTarget
+  readonly phase: string
+  /** Taken in turn. */
+  readonly tenantIds: readonly string[]
+  readonly dataBytes: number
+}
+
+/** Signed bodies straight to the receiver: what the machine can do without us. */
+export interface RawPosts {
+  readonly url: string
+  readonly phase: string
+  readonly dataBytes: number
+}
+
+/** A fixed number of requests in flight, until one of the bounds is met or somebody asks to halt. */
+export interface ClosedLoop {
+  readonly inFlight: number
+  readonly durationMs: number
+  readonly maxRequests?: number
+}
+
+/** Requests at a fixed rate, however slow the answers are. */
+export interface OpenLoop {
+  readonly ratePerSecond: number
+  readonly durationMs: number
 }
 
 /** What happened to the requests of a phase; the arrays go by event number. */
@@ -26,18 +54,12 @@ export interface Sent {
 
 /** What a load generator process can be asked. */
 export type GeneratorCommands = {
-  /** Publishes with a fixed number of requests in flight. */
-  closedLoop: {
-    input: { target: PublishTarget; phase: string; inFlight: number; durationMs: number }
-    output: Sent
-  }
-  /** Publishes at a fixed rate, however slow the answers are. */
-  openLoop: {
-    input: { target: PublishTarget; phase: string; ratePerSecond: number; durationMs: number }
-    output: Sent
-  }
-  /** Posts signed bodies straight to the receiver: what the machine can do without us. */
-  rawLoop: { input: { url: string; phase: string; inFlight: number; durationMs: number }; output: Sent }
+  closedLoop: { input: { events: Events; loop: ClosedLoop }; output: Sent }
+  openLoop: { input: { events: Events; loop: OpenLoop }; output: Sent }
+  rawClosedLoop: { input: { posts: RawPosts; loop: ClosedLoop }; output: Sent }
+  rawOpenLoop: { input: { posts: RawPosts; loop: OpenLoop }; output: Sent }
+  /** Ends the closed loop that runs, as soon as its requests are answered. */
+  halt: { input: null; output: null }
 }
 
 /** Posts one event; returns the status, or throws. */
@@ -79,18 +101,26 @@ class Tally {
   }
 }
 
-async function runClosedLoop(post: Post, inFlight: number, durationMs: number): Promise<Sent> {
+let isHalted = false
+
+async function runClosedLoop(post: Post, loop: ClosedLoop): Promise<Sent> {
+  const { inFlight, durationMs, maxRequests = Number.POSITIVE_INFINITY } = loop
   const tally = new Tally()
   const endMs = monotonicMs() + durationMs
   let next = 0
+  isHalted = false
   const worker = async (): Promise<void> => {
-    for (let nowMs = monotonicMs(); nowMs < endMs; nowMs = monotonicMs()) await tally.run(post, next++, nowMs)
+    while (!isHalted && next < maxRequests) {
+      const nowMs = monotonicMs()
+      if (nowMs >= endMs) return
+      await tally.run(post, next++, nowMs)
+    }
   }
   await Promise.all(Array.from({ length: inFlight }, worker))
   return tally.result()
 }
 
-async function runOpenLoop(post: Post, ratePerSecond: number, durationMs: number): Promise<Sent> {
+async function runOpenLoop(post: Post, { ratePerSecond, durationMs }: OpenLoop): Promise<Sent> {
   const tally = new Tally()
   const beginMs = monotonicMs()
   const spacingMs = 1_000 / ratePerSecond
@@ -123,10 +153,11 @@ async function withPool<Output>(
   }
 }
 
-function publisher(pool: Pool, target: PublishTarget, phase: string): Post {
+function publisher(pool: Pool, { target, phase, tenantIds, dataBytes }: Events): Post {
   const headers = { authorization: `Bearer ${target.apiKey}`, 'content-type': 'application/json' }
+  const data = sampleData(dataBytes)
   const body = (number: number): string =>
-    `{"id":"${phase}-${number}","tenant_id":"${target.tenantId}","topic":"order.paid","data":${sampleData}}`
+    `{"id":"${phase}-${number}","tenant_id":"${tenantIds[number % tenantIds.length]}","topic":"order.paid","data":${data}}`
   return async (number) => {
     const answer = await pool.request({
       path: '/api/v1/publish',
@@ -139,9 +170,10 @@ function publisher(pool: Pool, target: PublishTarget, phase: string): Post {
   }
 }
 
-function rawPoster(pool: Pool, path: string, phase: string): Post {
+function rawPoster(pool: Pool, { url, phase, dataBytes }: RawPosts): Post {
   const key = createSecretKey(randomBytes(32))
-  const body = Buffer.from(sampleData)
+  const body = Buffer.from(sampleData(dataBytes))
+  const path = new URL(url).pathname
   return async (number) => {
     const id = `${phase}-${number}`
     const timestamp = String(Math.floor(Date.now() / 1_000))
@@ -163,18 +195,20 @@ function rawPoster(pool: Pool, path: string, phase: string): Post {
 }
 
 serve<GeneratorCommands>({
-  closedLoop: ({ target, phase, inFlight, durationMs }) =>
-    withPool(target.origin, inFlight, (pool) =>
-      runClosedLoop(publisher(pool, target, phase), inFlight, durationMs),
+  closedLoop: ({ events, loop }) =>
+    withPool(events.target.origin, loop.inFlight, (pool) => runClosedLoop(publisher(pool, events), loop)),
+  openLoop: ({ events, loop }) =>
+    withPool(events.target.origin, OPEN_LOOP_CONNECTIONS, (pool) =>
+      runOpenLoop(publisher(pool, events), loop),
     ),
-  openLoop: ({ target, phase, ratePerSecond, durationMs }) =>
-    withPool(target.origin, OPEN_LOOP_CONNECTIONS, (pool) =>
-      runOpenLoop(publisher(pool, target, phase), ratePerSecond, durationMs),
+  rawClosedLoop: ({ posts, loop }) =>
+    withPool(new URL(posts.url).origin, loop.inFlight, (pool) => runClosedLoop(rawPoster(pool, posts), loop)),
+  rawOpenLoop: ({ posts, loop }) =>
+    withPool(new URL(posts.url).origin, OPEN_LOOP_CONNECTIONS, (pool) =>
+      runOpenLoop(rawPoster(pool, posts), loop),
     ),
-  rawLoop: ({ url, phase, inFlight, durationMs }) => {
-    const { origin, pathname } = new URL(url)
-    return withPool(origin, inFlight, (pool) =>
-      runClosedLoop(rawPoster(pool, pathname, phase), inFlight, durationMs),
-    )
+  halt: () => {
+    isHalted = true
+    return null
   },
 })
