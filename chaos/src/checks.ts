@@ -1,11 +1,15 @@
-import { destinationIn, type Audit } from './audit.js'
+import { destinationIn } from './audit.js'
 import type { Check, Fault } from './recipe.js'
+import type { Settled } from './traffic.js'
 
+/** What waits in tiers, and a log that has to catch up. Chosen. */
+const SETTLED_SECONDS = 60
 /** Ids that a check names of what it found. */
 const SHOWN = 3
 
 export const check = (sentence: string, isMet: boolean, found: string): Check => ({ sentence, isMet, found })
 
+/** The sentence ends with what is limited: the limit follows it. */
 export const atMost = (sentence: string, found: number, limit: number, unit: string): Check => ({
   sentence: `${sentence} at most ${limit} ${unit}`,
   isMet: found <= limit,
@@ -32,7 +36,7 @@ export interface AuditLimits {
 
 /** What must hold after every recipe. */
 export function auditChecks(
-  { accepted, lost, deadLettered, uncalledFor, unlogged, duplicates }: Audit,
+  { accepted, lost, deadLettered, uncalledFor, unlogged, duplicates, settledSeconds }: Settled,
   { mayDie = () => false, duplicates: limit }: AuditLimits = {},
 ): Check[] {
   return [
@@ -44,6 +48,7 @@ export function auditChecks(
     ),
     none('nothing refused was delivered', uncalledFor),
     none('the log has every attempt and end', unlogged),
+    atMost('all had ended after the last publish within', settledSeconds, SETTLED_SECONDS, 's'),
     ...(limit ? [atMost(`duplicates (${limit.because})`, duplicates, limit.atMost, 'requests')] : []),
   ]
 }

@@ -3,7 +3,7 @@ import { AppProcess, freePort, type AppName } from '@barnabas/tools'
 
 /** As the supervisor of a container platform, which starts a dead process again almost at once. */
 const RESTART_DELAY_MS = 500
-const READY_LIMIT_MS = 60_000
+const READY_LIMIT_MS = 120_000
 
 export interface FleetOptions {
   /** Settings of all apps. */
@@ -29,7 +29,7 @@ export class Fleet {
 
   constructor(private readonly options: FleetOptions) {}
 
-  /** Resolves when it is ready; throws when it is not within a minute. */
+  /** Resolves when it is ready; throws when it is not within two minutes. */
   async start(app: AppName): Promise<Member> {
     const member: Member = {
       name: `${app}-${++this.started}`,

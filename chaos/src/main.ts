@@ -11,7 +11,7 @@ import { startWorld, type World } from './world.js'
 
 const RESULTS_FILE = fileURLToPath(new URL('../RESULTS.md', import.meta.url))
 /** No recipe takes longer unless something hangs; then it is broken off, and the next one begins. */
-const RECIPE_LIMIT_MS = 8 * 60_000
+const RECIPE_LIMIT_MS = 10 * 60_000
 
 let starting: Promise<World> | null = null
 let world: World | null = null

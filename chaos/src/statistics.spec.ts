@@ -20,9 +20,9 @@ const anArrival = (eventId: string, atMs: number, status = 200): Arrival => ({
   status,
 })
 
-const aFlight = (acceptedAtMs: number, arrivedAtMs: number): Flight => ({
+const aFlight = (acceptedAtMs: number, arrivedAtMs: number, destinationId = 'd1'): Flight => ({
   eventId: `e${acceptedAtMs}`,
-  destinationId: 'd1',
+  destinationId,
   acceptedAtMs,
   arrivedAtMs,
 })
@@ -84,6 +84,12 @@ describe('recoveryOf', () => {
   it('leaves what came after the next fault to that one', () => {
     const flights = [aFlight(1_100, 1_110), aFlight(19_900, 30_000)]
     expect(recoveryOf(flights, 1_000, 20_000)).toEqual({ firstSeconds: 0.11, clearedSeconds: 0 })
+  })
+
+  it('waits for the last of the destinations', () => {
+    const flights = [aFlight(1_100, 1_110), aFlight(1_200, 6_000, 'd2'), aFlight(7_000, 7_010, 'd2')]
+    expect(recoveryOf(flights, 1_000, 20_000)).toEqual({ firstSeconds: 5, clearedSeconds: 5 })
+    expect(recoveryOf(flights, 1_150, 5_000).firstSeconds).toBeNaN()
   })
 
   it('has no first delivery when nothing new arrived', () => {

@@ -46,7 +46,7 @@ export const waitsOf = (flights: readonly Flight[], fromMs: number, toMs: number
 
 /** How long it took after a fault, in seconds. */
 export interface Recovery {
-  /** Until the first delivery of an event that was accepted after the fault; NaN when there was none. */
+  /** Until each destination got an event that was accepted after the fault; NaN when one of them got none. */
   readonly firstSeconds: number
   /** Until everything accepted by then was delivered within a second again. */
   readonly clearedSeconds: number
@@ -58,17 +58,19 @@ const MS_PER_SECOND = 1_000
 
 /** Looks at the time from `fromMs` to `untilMs`, of which the next fault is the end. */
 export function recoveryOf(flights: readonly Flight[], fromMs: number, untilMs: number): Recovery {
-  let firstAtMs = Number.NaN
+  const firstAtMs = new Map(flights.map(({ destinationId }) => [destinationId, Number.NaN]))
   let clearedAtMs = fromMs
-  for (const { acceptedAtMs, arrivedAtMs } of flights) {
+  for (const { destinationId, acceptedAtMs, arrivedAtMs } of flights) {
     // What arrives after the next fault waited for that one.
     if (arrivedAtMs > untilMs) continue
-    if (acceptedAtMs >= fromMs && !(arrivedAtMs >= firstAtMs)) firstAtMs = arrivedAtMs
+    const first = firstAtMs.get(destinationId) ?? Number.NaN
+    if (acceptedAtMs >= fromMs && !(arrivedAtMs >= first)) firstAtMs.set(destinationId, arrivedAtMs)
     const isLate = arrivedAtMs - acceptedAtMs > LATE_MS
     if (isLate && arrivedAtMs > clearedAtMs) clearedAtMs = arrivedAtMs
   }
   return {
-    firstSeconds: (firstAtMs - fromMs) / MS_PER_SECOND,
+    // Not a number when one of them is not.
+    firstSeconds: (Math.max(...firstAtMs.values()) - fromMs) / MS_PER_SECOND,
     clearedSeconds: (clearedAtMs - fromMs) / MS_PER_SECOND,
   }
 }

@@ -35,7 +35,7 @@ export function renderRun(startedAt: Date, machine: Machine, verdicts: readonly 
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node.slice(1)}. ` +
       `Everything on this machine, whose load average was ${load}. ` +
       'Counted in deliveries: an accepted event counts once for each destination that it is for. ' +
-      'Recovery: the longest of all faults, to the first delivery of what was accepted after it / to no backlog.',
+      'Recovery: the longest of all faults, until every healthy destination got what was accepted after it / until nothing was late any more.',
     table(COLUMNS, verdicts.map(rowOf)),
     verdicts.map(remarkOf).join('\n'),
   ].join('\n\n')

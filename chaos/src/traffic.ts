@@ -12,16 +12,24 @@ export interface Destination {
   readonly id: string
   readonly tenantId: string
   readonly topics: readonly string[] | '*'
-  readonly behaviour: Behaviour
+  /** Nothing is wrong with it: what is late there is late because of a fault. */
+  readonly isSteady: boolean
 }
 
 export interface DestinationOptions {
   readonly topics?: readonly string[] | '*'
   readonly behaviour?: Behaviour
+  /** Whether nothing is wrong with it; that depends on the behaviour unless given. */
+  readonly isSteady?: boolean
   /** As the API takes them. */
   readonly limits?: object
   /** Port that the destination is registered with instead of its receiver's own. */
   readonly throughPort?: (receiverPort: number) => number
+}
+
+/** What was found in the end, and how long after the last publish that was. */
+export interface Settled extends Audit {
+  readonly settledSeconds: number
 }
 
 /** Everything that was sent and received. */
@@ -33,8 +41,9 @@ export interface Results {
 const LOOK_MS = 250
 const PROBE_EVERY_MS = 500
 const PROBES_LIMIT_MS = 60_000
-/** What waits in tiers, a log that has to catch up, and a busy machine. */
-const SETTLE_LIMIT_MS = 120_000
+const SETTLE_LIMIT_MS = 300_000
+/** Several times the longest wait of a retry. */
+const STUCK_MS = 60_000
 const AUDIT_EVERY_MS = 2_000
 
 /** Publisher and receivers, each a process of its own, and what they tell. */
@@ -63,6 +72,7 @@ export class Traffic {
 
   async addDestination(tenantId: string, id: string, options: DestinationOptions = {}): Promise<void> {
     const { topics = '*', behaviour = 'healthy', limits, throughPort = (port) => port } = options
+    const { isSteady = behaviour === 'healthy' } = options
     const { port } = await this.receivers.ask('open', { destinationId: id, behaviour })
     await this.api.must('POST', `/tenants/${tenantId}/destinations`, {
       id,
@@ -71,17 +81,17 @@ export class Traffic {
       config: { url: `http://127.0.0.1:${throughPort(port)}/` },
       ...(limits === undefined ? {} : { limits }),
     })
-    this.destinations.push({ id, tenantId, topics, behaviour })
+    this.destinations.push({ id, tenantId, topics, isSteady })
   }
 
   async behave(destinationId: string, behaviour: Behaviour): Promise<void> {
     await this.receivers.ask('behave', { destinationId, behaviour })
   }
 
-  /** Sends single events until each healthy destination got one: from then on all apps know all destinations. */
+  /** Sends single events until each steady destination got one: from then on all apps know all destinations. */
   async untilKnown(): Promise<void> {
     const endMs = Date.now() + PROBES_LIMIT_MS
-    const waiting = new Map(this.destinations.filter(isHealthy).map((each) => [each.id, each]))
+    const waiting = new Map(this.destinations.filter(isSteady).map((each) => [each.id, each]))
     while (waiting.size > 0) {
       if (Date.now() > endMs) throw new Error(`no event arrived at ${[...waiting.keys()].join(', ')}`)
       const probed = new Set(
@@ -105,7 +115,7 @@ export class Traffic {
   }
 
   /**
-   * True when events that were accepted after `sinceMs` arrive at all healthy destinations, and nothing that was
+   * True when events that were accepted after `sinceMs` arrive at all steady destinations, and nothing that was
    * accepted more than a second ago still waits for one; false when that is not so within the time.
    */
   async untilFlowing(sinceMs: number, limitMs: number): Promise<boolean> {
@@ -114,7 +124,7 @@ export class Traffic {
       const toMs = Date.now() - LATE_MS
       const accepted = await this.publisher.ask('accepted', { fromMs: this.caughtUpAtMs, toMs })
       const isNew = accepted.some(({ answeredAtMs }) => answeredAtMs > sinceMs)
-      if (isNew && (await this.missing(accepted, isHealthy)) === 0) {
+      if (isNew && (await this.missing(accepted, isSteady)) === 0) {
         this.caughtUpAtMs = toMs
         return true
       }
@@ -123,19 +133,25 @@ export class Traffic {
     return false
   }
 
-  /** Ends all streams and waits until every accepted event has its end and the log is complete, or two minutes. */
-  async settle(): Promise<Audit> {
+  /**
+   * Ends all streams and waits until every accepted event has its end and the log is complete; gives up when nothing
+   * moved for a minute, or after five. What still moves is late, and not lost.
+   */
+  async settle(): Promise<Settled> {
     await this.end()
-    const endMs = Date.now() + SETTLE_LIMIT_MS
-    const events = await this.publisher.ask('accepted', { fromMs: 0, toMs: Date.now() })
-    while (Date.now() < endMs && (await this.missing(events, isHealthy)) > 0) await wait(LOOK_MS)
+    const beganAtMs = Date.now()
+    const endMs = beganAtMs + SETTLE_LIMIT_MS
+    let [least, movedAtMs] = [Number.POSITIVE_INFINITY, beganAtMs]
     for (;;) {
       const found = await this.audit().catch((error: unknown) => {
         if (Date.now() > endMs) throw error
         return null
       })
-      const isOver = found !== null && found.lost.length === 0 && found.unlogged.length === 0
-      if (found && (isOver || Date.now() > endMs)) return found
+      const nowMs = Date.now()
+      const open = found ? found.lost.length + found.unlogged.length : Number.POSITIVE_INFINITY
+      if (open < least) [least, movedAtMs] = [open, nowMs]
+      if (found && (open === 0 || nowMs > endMs || nowMs - movedAtMs > STUCK_MS))
+        return { ...found, settledSeconds: (nowMs - beganAtMs) / 1_000 }
       await wait(AUDIT_EVERY_MS)
     }
   }
@@ -159,8 +175,8 @@ export class Traffic {
     return { events, arrivals }
   }
 
-  /** Of the healthy destinations, unless others are asked for. */
-  async flights(isCounted: (destinationId: string) => boolean = this.isHealthyId): Promise<Flight[]> {
+  /** Of the steady destinations, unless others are asked for. */
+  async flights(isCounted: (destinationId: string) => boolean = this.isSteadyId): Promise<Flight[]> {
     const { events, arrivals } = await this.results()
     return flightsOf(events, arrivals, isCounted)
   }
@@ -169,8 +185,8 @@ export class Traffic {
     await Promise.all([this.publisher.stop(), this.receivers.stop()])
   }
 
-  private readonly isHealthyId = (destinationId: string): boolean =>
-    this.destinations.some((each) => each.id === destinationId && isHealthy(each))
+  private readonly isSteadyId = (destinationId: string): boolean =>
+    this.destinations.some((each) => each.id === destinationId && isSteady(each))
 
   private async audit(): Promise<Audit> {
     const tenantIds = [...new Set(this.destinations.map(({ tenantId }) => tenantId))]
@@ -211,7 +227,7 @@ export class Traffic {
   }
 }
 
-const isHealthy = ({ behaviour }: Destination): boolean => behaviour === 'healthy'
+const isSteady = (destination: Destination): boolean => destination.isSteady
 
 const ANY_TOPIC = 'order.paid'
 

@@ -3,7 +3,7 @@ import { APPS, type AppName } from '@barnabas/tools'
 import { auditChecks, check, recoveryChecks } from '../checks.js'
 import type { Outcome, Recipe } from '../recipe.js'
 import { faultsOf, type Moment, type World } from '../world.js'
-import { addSteadyLoad, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
+import { addSteadyLoad, DELIVERIES_PER_EVENT, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
 
 const ROUNDS = 3
 const PAIRS: readonly (readonly AppName[])[] = [
@@ -16,13 +16,12 @@ const RANDOM_WAIT_MS = 2_000
 const LIMITS = { firstSeconds: 15, clearedSeconds: 30 }
 /** Finished deliveries are committed each second; with what is in flight, two seconds' worth may come again. */
 const WINDOW_SECONDS = 2
-const DESTINATIONS = 2
 
 export const killApps: Recipe = {
   id: 'R1',
   title: 'kill -9 of each app',
-  scale: `each of ${APPS.length} apps ${ROUNDS} times at a random moment, then two pairs at once; ${STEADY_RATE} events/s to 2 destinations`,
-  shortScale: `each of ${APPS.length} apps once; ${STEADY_RATE} events/s to 2 destinations`,
+  scale: `each of ${APPS.length} apps ${ROUNDS} times at a random moment, then two pairs at once; ${STEADY_RATE} events/s, 2 deliveries each`,
+  shortScale: `each of ${APPS.length} apps once; ${STEADY_RATE} events/s, 2 deliveries each`,
   stack: {},
   run,
 }
@@ -42,7 +41,7 @@ async function run(world: World): Promise<Outcome> {
   }
   const audit = await traffic.settle()
   const faults = await faultsOf(world, moments)
-  const window = victims.length * WINDOW_SECONDS * STEADY_RATE * DESTINATIONS
+  const window = victims.length * WINDOW_SECONDS * STEADY_RATE * DELIVERIES_PER_EVENT
   return {
     audit,
     faults,

@@ -85,6 +85,7 @@ async function addBoth({ traffic }: World, far: Proxy): Promise<void> {
   await traffic.addDestination(TENANT, NEAR, { topics: [NEAR] })
   await traffic.addDestination(TENANT, FAR, {
     topics: [FAR],
+    isSteady: false,
     throughPort: (port) => {
       far.forwardTo(port)
       return far.port

@@ -8,7 +8,8 @@ import { FLOW_LIMIT_MS } from './steady-load.js'
 
 const QUIET = ['quiet-1', 'quiet-2', 'quiet-3']
 const LOUD = 'loud'
-const QUIET_RATE = 20
+/** Low, so that the loud one does not ask for more than a small machine has. */
+const QUIET_RATE = 10
 const LOUD_RATE = 10 * QUIET_RATE
 /** What just started is slow for a while. */
 const WARM_UP_MS = 5_000

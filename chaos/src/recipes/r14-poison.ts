@@ -30,7 +30,7 @@ const POISON: readonly (string | Buffer)[] = [
 export const poison: Recipe = {
   id: 'R14',
   title: 'poison records in the ingest topic',
-  scale: `${POISON.length} kinds, each between two good records of one partition; ${STEADY_RATE} events/s to 2 destinations besides`,
+  scale: `${POISON.length} kinds, each between two good records of one partition; ${STEADY_RATE} events/s, 2 deliveries each besides`,
   stack: {},
   run,
 }

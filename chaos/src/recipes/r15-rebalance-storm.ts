@@ -2,19 +2,18 @@ import type { AppName } from '@barnabas/tools'
 import { auditChecks, check } from '../checks.js'
 import type { Outcome, Recipe } from '../recipe.js'
 import { faultsOf, type Moment, type World } from '../world.js'
-import { addSteadyLoad, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
+import { addSteadyLoad, DELIVERIES_PER_EVENT, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
 
 const SCALED: readonly AppName[] = ['router', 'dispatcher']
 const MOST = 4
 const ROUNDS = 2
-const DESTINATIONS = 2
 /** What was in flight when a partition moved. */
 const WINDOW_SECONDS = 1
 
 export const rebalanceStorm: Recipe = {
   id: 'R15',
   title: 'rebalance storm',
-  scale: `routers and dispatchers 1 → ${MOST} → 1, ${ROUNDS} times; ${STEADY_RATE} events/s to 2 destinations`,
+  scale: `routers and dispatchers 1 → ${MOST} → 1, ${ROUNDS} times; ${STEADY_RATE} events/s, 2 deliveries each`,
   stack: {},
   run,
 }
@@ -40,7 +39,7 @@ async function run(world: World): Promise<Outcome> {
     checks: [
       ...auditChecks(audit, {
         duplicates: {
-          atMost: moves * WINDOW_SECONDS * STEADY_RATE * DESTINATIONS,
+          atMost: moves * WINDOW_SECONDS * STEADY_RATE * DELIVERIES_PER_EVENT,
           because: `${WINDOW_SECONDS} s of deliveries for each of ${moves} moves`,
         },
       }),

@@ -15,8 +15,8 @@ const LIMITS = { firstSeconds: 30, clearedSeconds: 45 }
 export const kafkaAway: Recipe = {
   id: 'R4',
   title: 'all of Kafka away',
-  scale: `kill -9, ${FULL_AWAY_MS / 1_000} s away; ${STEADY_RATE} events/s to 2 destinations`,
-  shortScale: `kill -9, ${SHORT_AWAY_MS / 1_000} s away; ${STEADY_RATE} events/s to 2 destinations`,
+  scale: `kill -9, ${FULL_AWAY_MS / 1_000} s away; ${STEADY_RATE} events/s, 2 deliveries each`,
+  shortScale: `kill -9, ${SHORT_AWAY_MS / 1_000} s away; ${STEADY_RATE} events/s, 2 deliveries each`,
   stack: { env: { PUBLISH_TIMEOUT_MS: String(PUBLISH_TIMEOUT_MS) } },
   run,
 }

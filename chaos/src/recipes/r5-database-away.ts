@@ -14,8 +14,8 @@ const P99 = 0.99
 export const databaseAway: Recipe = {
   id: 'R5',
   title: 'PostgreSQL away',
-  scale: `${FULL_AWAY_MS / 1_000} s for 5 min; ${STEADY_RATE} events/s to 2 destinations`,
-  shortScale: `${SHORT_AWAY_MS / 1_000} s for 5 min; ${STEADY_RATE} events/s to 2 destinations`,
+  scale: `${FULL_AWAY_MS / 1_000} s for 5 min; ${STEADY_RATE} events/s, 2 deliveries each`,
+  shortScale: `${SHORT_AWAY_MS / 1_000} s for 5 min; ${STEADY_RATE} events/s, 2 deliveries each`,
   stack: {},
   run,
 }
@@ -51,7 +51,7 @@ async function run(world: World): Promise<Outcome> {
 }
 
 async function configStatus({ api }: World): Promise<number> {
-  const answer = await api.send('GET', `/tenants/${TENANT}/destinations/${STEADY}`)
+  const answer = await api.send('GET', `/tenants/${TENANT}/destinations/${STEADY[0]}`)
   return answer.status
 }
 

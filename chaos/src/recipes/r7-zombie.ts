@@ -3,7 +3,7 @@ import { auditChecks, check, recoveryChecks } from '../checks.js'
 import { KafkaView } from '../kafka-view.js'
 import type { Outcome, Recipe } from '../recipe.js'
 import { faultsOf, type World } from '../world.js'
-import { addSteadyLoad, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
+import { addSteadyLoad, DELIVERIES_PER_EVENT, FLOW_LIMIT_MS, STEADY_RATE } from './steady-load.js'
 
 /** Longer than the session of a member, whatever that is set to. */
 const FROZEN_MS = 75_000
@@ -14,12 +14,11 @@ const POLL_MS = 1_000
 const LIMITS = { firstSeconds: 25, clearedSeconds: 45 }
 /** What was in flight, and what was finished and not yet committed. */
 const WINDOW_SECONDS = 2
-const DESTINATIONS = 2
 
 export const zombie: Recipe = {
   id: 'R7',
   title: 'a dispatcher freezes and thaws',
-  scale: `SIGSTOP of one of two for ${FROZEN_MS / 1_000} s, then SIGCONT; ${STEADY_RATE} events/s to 2 destinations`,
+  scale: `SIGSTOP of one of two for ${FROZEN_MS / 1_000} s, then SIGCONT; ${STEADY_RATE} events/s, 2 deliveries each`,
   stack: { instances: { dispatcher: 2 } },
   run,
 }
@@ -49,7 +48,7 @@ async function run(world: World): Promise<Outcome> {
       { label: 'the freeze', atMs: frozenAtMs },
       { label: 'the thaw', atMs: thawedAtMs },
     ])
-    const window = WINDOW_SECONDS * STEADY_RATE * DESTINATIONS
+    const window = WINDOW_SECONDS * STEADY_RATE * DELIVERIES_PER_EVENT
     return {
       audit,
       faults,

@@ -5,24 +5,31 @@ export const STEADY_RATE = 100
 /** Deliveries flow again within 15 s of most faults; the rest is for a busy machine, and a verdict looks at the time itself. */
 export const FLOW_LIMIT_MS = 60_000
 
-export const TENANT = 'chaos'
-export const STEADY = 'steady'
-export const FLAKY = 'flaky'
+/** Of an event: one healthy destination and the flaky one. */
+export const DELIVERIES_PER_EVENT = 2
 
-/** One tenant with a healthy destination and one that fails the first attempt of every tenth event; events flow when this resolves. */
+export const TENANT = 'chaos'
+/** Healthy destinations, each with a topic of its own and its name: so many that they lie in several partitions. */
+export const STEADY = ['steady-1', 'steady-2', 'steady-3', 'steady-4'] as const
+const FLAKY = 'flaky'
+
+/**
+ * One tenant, whose events go in turn to one of four healthy destinations, and all of them to one that fails the first
+ * attempt of every tenth event. Events flow when this resolves.
+ */
 export async function addSteadyLoad(
   { traffic }: World,
   options: { isRetrying?: boolean } = {},
 ): Promise<void> {
   await traffic.addTenant(TENANT)
-  await traffic.addDestination(TENANT, STEADY)
+  for (const id of STEADY) await traffic.addDestination(TENANT, id, { topics: [id] })
   await traffic.addDestination(TENANT, FLAKY, { behaviour: 'flaky' })
   await traffic.untilKnown()
   const beganAtMs = Date.now()
   await traffic.begin({
     name: TENANT,
     tenantId: TENANT,
-    topics: ['order.paid'],
+    topics: STEADY,
     ratePerSecond: STEADY_RATE,
     ...options,
   })
