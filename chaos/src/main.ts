@@ -38,7 +38,7 @@ async function runRecipe(recipe: Recipe, isShort: boolean): Promise<Verdict> {
   say(`${recipe.id} ${recipe.title}: ${scale}`)
   const end = await tryRecipe(recipe, isShort)
   const verdict: Verdict = { recipe, scale, load: loadavg()[0] ?? 0, ...end }
-  if (!isPassed(verdict) && world) await keepLines(recipe, world.lines)
+  if (!isPassed(verdict) && world) await keepLines(recipe, world.lines.toArray())
   await stopWorld()
   const seconds = Math.round((Date.now() - beganAtMs) / 1_000)
   say(`${remarkOf(verdict)}\n${recipe.id} ${isPassed(verdict) ? 'passed' : 'FAILED'} after ${seconds} s`)

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { APPS, freePort } from '@barnabas/tools'
 import { ApiClient } from './api.js'
+import { AppLines } from './app-lines.js'
 import { Fleet } from './fleet.js'
 import type { Fault, StackPlan } from './recipe.js'
 import { startServices, type Services } from './services.js'
 import { recoveryOf } from './statistics.js'
 import { Traffic } from './traffic.js'
-
-/** Lines of the apps' logs that are kept. */
-const KEPT_LINES = 5_000
 
 /** Retries within seconds, so that a recipe sees the end of what it began. */
 const SETTINGS = {
@@ -40,8 +38,7 @@ export interface World {
   readonly services: Services
   readonly fleet: Fleet
   readonly traffic: Traffic
-  /** The last lines that the apps logged, each with the moment and the app. */
-  readonly lines: readonly string[]
+  readonly lines: AppLines
   /** Ends everything and removes the data. */
   stop(): Promise<void>
 }
@@ -55,16 +52,13 @@ export async function startWorld({ plan, isShort, say }: WorldOptions): Promise<
   try {
     const services = await startServices(plan)
     stops.push(() => services.stop())
-    const lines: string[] = []
+    const lines = new AppLines()
     const key = randomBytes(16).toString('hex')
     const apiPort = await freePort()
     const fleet = new Fleet({
       apiPort,
       env: { ...settingsOf(services, key), ...plan.env },
-      onLine: (member, line) => {
-        lines.push(`${new Date().toISOString()} ${member} ${line}`)
-        if (lines.length > KEPT_LINES) lines.shift()
-      },
+      onLine: (member, line) => lines.add(member, line),
     })
     stops.push(() => fleet.stopAll())
     await startApps(fleet, plan)
