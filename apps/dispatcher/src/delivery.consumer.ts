@@ -111,7 +111,7 @@ export class DeliveryConsumer {
   private waitForCatalog(delivery: Delivery, lease: PartitionLease): Promise<boolean> {
     this.lanes.countDeferral('catalog')
     const { id, deferrals } = delivery
-    this.log.warn({ delivery_id: id, deferrals, reason: 'catalog' }, 'delivery.deferred')
+    this.log.debug({ delivery_id: id, deferrals, reason: 'catalog' }, 'delivery.deferred')
     return this.write.deferShortly(delivery, lease)
   }
 

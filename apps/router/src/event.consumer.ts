@@ -57,6 +57,9 @@ const MAX_ENCODED_BYTES = 16 * 1024 * 1024
 /** Metadata that an event's record does not have and what follows from it has, about: ids, times, framing. */
 const RECORD_OVERHEAD_BYTES = 512
 
+/** Every batch waits for the same thing. */
+const SAY_INTERVAL_MS = 5 * SECOND
+
 /**
  * Kafka edge of the router: records in, records out, nothing decided. Batches of one partition are worked on side
  * by side; the tracker commits only what is finished.
@@ -66,6 +69,7 @@ export class EventConsumer {
   private readonly recentByLease = new WeakMap<PartitionLease, RecentEvents>()
   private readonly events = new Gate(MAX_EVENTS_UNDER_WORK)
   private readonly encodedBytes = new Gate(MAX_ENCODED_BYTES)
+  private saidAtMs = Number.NEGATIVE_INFINITY
   private repeats = 0
 
   constructor(
@@ -106,13 +110,20 @@ export class EventConsumer {
       try {
         const isCurrent = await this.catalog.untilCaughtUp(CATALOG_WAIT_MS)
         if (isCurrent && (await this.catalog.untilReady(CATALOG_WAIT_MS))) return !lease.signal.aborted
-        this.log.warn({ applied_offset: this.catalog.appliedOffset }, 'router.waits_for_catalog')
+        this.sayThatItWaits({ applied_offset: this.catalog.appliedOffset }, 'router.waits_for_catalog')
       } catch (error) {
-        this.log.warn({ error: toError(error).message }, 'router.waits_for_kafka')
+        this.sayThatItWaits({ error: toError(error).message }, 'router.waits_for_kafka')
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
     return false
+  }
+
+  private sayThatItWaits(fields: object, message: string): void {
+    const nowMs = performance.now()
+    if (nowMs - this.saidAtMs < SAY_INTERVAL_MS) return
+    this.saidAtMs = nowMs
+    this.log.warn(fields, message)
   }
 
   private async routeOne(record: LogRecord, lease: PartitionLease, readOptions: ReadOptions): Promise<void> {

@@ -39,6 +39,8 @@ export interface HandoffConsumerOptions {
   readonly liveBytes?: LiveBytes | undefined
   /** Which handler reads which Kafka topic. Asked again at every (re)start, so that new ones are found. */
   readonly subscriptions: () => Promise<ReadonlyMap<string, BatchHandler>>
+  /** Silence after which the consumer is replaced, milliseconds; three sessions unless given. */
+  readonly silenceLimitMs?: number | undefined
 }
 
 export type FetchStyle = 'prompt' | 'gathered'
@@ -84,6 +86,8 @@ export class HandoffConsumer {
   private readonly offsets: CommittedOffsets
   private readonly watchdog: Watchdog
   private readonly membership = new Membership(SESSION_TIMEOUT_MS)
+  /** Counts tries to connect: one that is overtaken by the next must not go on, or the process is two members. */
+  private attempts = 0
   /** Counts joins: what was asked for an earlier one is out of date. */
   private joins = 0
   private isAdmitted = false
@@ -99,9 +103,9 @@ export class HandoffConsumer {
     this.assignment = new Assignment((place) => this.flowOf(place), options.liveBytes ?? new LiveBytes())
     this.offsets = new CommittedOffsets(options.kafka, options.groupId)
     this.watchdog = new Watchdog({
-      limitMs: SILENT_SESSIONS * SESSION_TIMEOUT_MS,
+      limitMs: options.silenceLimitMs ?? SILENT_SESSIONS * SESSION_TIMEOUT_MS,
       isKafkaThere: () => this.offsets.isKafkaThere(),
-      onSilence: () => this.replaceLater(new Error('neither fetched nor joined for three sessions')),
+      onSilence: () => this.replaceLater(new Error('no answer of its group for three sessions')),
     })
   }
 
@@ -147,9 +151,13 @@ export class HandoffConsumer {
   }
 
   private async connect(): Promise<void> {
+    const attempt = ++this.attempts
     try {
-      this.handlers = await this.options.subscriptions()
-      if (this.isStopping) return
+      // May take as long as Kafka is away.
+      const handlers = await this.options.subscriptions()
+      if (this.isStopping || attempt !== this.attempts) return
+      this.handlers = handlers
+      this.watchdog.hear()
       const consumer = this.options.kafka.consumer({
         groupId: this.options.groupId,
         sessionTimeout: SESSION_TIMEOUT_MS,
@@ -182,7 +190,7 @@ export class HandoffConsumer {
         },
       })
     } catch (error) {
-      this.replaceLater(toError(error))
+      if (attempt === this.attempts) this.replaceLater(toError(error))
     }
   }
 
@@ -190,14 +198,10 @@ export class HandoffConsumer {
     const current = (): boolean => this.consumer === consumer
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (!current()) return
-      this.membership.prove()
       this.onJoin(consumer, payload.memberId, placesOf(payload.memberAssignment)).catch((error: unknown) => {
         // It has stopped meanwhile, before it said that it crashed.
         if (current()) this.replaceLater(toError(error))
       })
-    })
-    consumer.on(consumer.events.HEARTBEAT, () => {
-      if (current()) this.membership.prove()
     })
     consumer.on(consumer.events.REBALANCING, () => {
       if (current()) void this.commitFinished()
@@ -205,9 +209,11 @@ export class HandoffConsumer {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (current()) this.replaceLater(payload.error)
     })
-    for (const sign of [consumer.events.FETCH, consumer.events.HEARTBEAT, consumer.events.GROUP_JOIN]) {
-      consumer.on(sign, () => {
-        if (current()) this.watchdog.hear()
+    for (const proof of [consumer.events.HEARTBEAT, consumer.events.GROUP_JOIN]) {
+      consumer.on(proof, () => {
+        if (!current()) return
+        this.membership.prove()
+        this.watchdog.hear()
       })
     }
   }
@@ -346,6 +352,7 @@ export class HandoffConsumer {
     this.isMember = false
     this.isAdmitted = false
     this.joins++
+    this.attempts++
     this.assignment.clear()
     void this.disconnect()
     if (this.isStopping || this.restartTimer) return

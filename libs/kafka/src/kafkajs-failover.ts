@@ -18,14 +18,14 @@ interface ConsumerGroup {
 
 interface KafkajsError extends Error {
   readonly type?: string
+  /** Of the error that a number of tries ended with. */
+  readonly cause?: KafkajsError
 }
 
+/** No connection. */
+const UNREACHABLE_NAMES = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'])
 /** No connection, or none that answers. */
-const LOST_NAMES = new Set([
-  'KafkaJSConnectionError',
-  'KafkaJSConnectionClosedError',
-  'KafkaJSRequestTimeoutError',
-])
+const LOST_NAMES = new Set([...UNREACHABLE_NAMES, 'KafkaJSRequestTimeoutError'])
 /** The broker answers and says that it is not, or not yet, the group's coordinator. */
 const MOVED_TYPES = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
@@ -39,8 +39,8 @@ const RETRY_PAUSE_MS = 500
  * kafkajs 2.2.4 gives a consumer up when a broker is lost: it stops all fetching, tries five times within 4 s, and
  * crashes; the consumer after it is a new member, for which the group waits until the old one's session has ended. With this
  * only the fetching from that broker pauses, and a member looks for its group's new coordinator and stays the member
- * that it was, as the Java client does. It does not end for long outages either: the members of a group are told
- * apart by their heartbeats, see `Membership`.
+ * that it was, as the Java client does; also when all brokers were away. Whether it still is a member, its heartbeats
+ * tell: see `Membership` and `Watchdog`.
  */
 export function bearLostBrokers(): void {
   const require = createRequire(import.meta.url)
@@ -64,11 +64,15 @@ export function bearLostBrokers(): void {
   }
 
   prototype.recoverFromFetch = async function (error) {
-    if (error.name !== 'KafkaJSConnectionError') return recoverFromFetch.call(this, error)
+    if (!isUnreachable(error)) return recoverFromFetch.call(this, error)
     await this.cluster.refreshMetadata().catch(() => undefined)
     await wait(RETRY_PAUSE_MS)
   }
 }
+
+const isUnreachable = ({ name, cause }: KafkajsError): boolean =>
+  UNREACHABLE_NAMES.has(name) ||
+  (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined && UNREACHABLE_NAMES.has(cause.name))
 
 const isLost = ({ name, type }: KafkajsError): boolean =>
   LOST_NAMES.has(name) || (type !== undefined && MOVED_TYPES.has(type))

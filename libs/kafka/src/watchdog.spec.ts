@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { setTimeout as wait } from 'node:timers/promises'
 import { Watchdog } from './watchdog.js'
 
 function watch(limitMs: number, isThere: boolean) {
@@ -26,6 +27,26 @@ describe('Watchdog', () => {
     const { watchdog, replaced } = watch(60_000, true)
     await watchdog.look()
     expect(replaced()).toBe(0)
+  })
+
+  // An outage that ended just before the limit was once counted as silence, and a consumer that was about to join replaced.
+  it('counts from the end of an outage, not from its beginning', async () => {
+    let isThere = false
+    let replaced = 0
+    const watchdog = new Watchdog({
+      limitMs: 30,
+      isKafkaThere: () => Promise.resolve(isThere),
+      onSilence: () => replaced++,
+    })
+    await wait(25)
+    await watchdog.look()
+    isThere = true
+    await wait(15)
+    await watchdog.look()
+    expect(replaced).toBe(0)
+    await wait(30)
+    await watchdog.look()
+    expect(replaced).toBe(1)
   })
 
   it('waits while no broker answers', async () => {

@@ -10,8 +10,9 @@ export interface WatchdogOptions {
 }
 
 const LOOK_INTERVAL_MS = 5 * SECOND
+const DOUBT_SHARE = 1 / 3
 
-/** Watches a consumer that should be heard of at least each second (heartbeats, fetches, joins). */
+/** Watches a consumer that should be heard of at least each second (heartbeats, joins). */
 export class Watchdog {
   private heardAtMs = performance.now()
   private silences = 0
@@ -43,7 +44,9 @@ export class Watchdog {
 
   /** Looks now; called by itself every few seconds. */
   async look(): Promise<void> {
-    if (performance.now() - this.heardAtMs < this.options.limitMs) return
+    const silenceMs = performance.now() - this.heardAtMs
+    // Asked early: an outage that is nearly as long as the limit must not count towards it.
+    if (silenceMs < this.options.limitMs * DOUBT_SHARE) return
     const isThere = await this.options.isKafkaThere()
     // Without Kafka the time does not count, nor does what was heard while the question was under way.
     if (!isThere) this.heardAtMs = performance.now()
