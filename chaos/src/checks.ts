@@ -32,12 +32,18 @@ export interface AuditLimits {
   readonly mayDie?: (destinationId: string) => boolean
   /** Acknowledged requests beyond the first of each delivery, and the reason for this bound. */
   readonly duplicates?: { readonly atMost: number; readonly because: string }
+  /** How soon after the last publish all has ended; a minute unless given. */
+  readonly settledSeconds?: number
 }
 
 /** What must hold after every recipe. */
 export function auditChecks(
   { accepted, lost, deadLettered, uncalledFor, unlogged, duplicates, settledSeconds }: Settled,
-  { mayDie = () => false, duplicates: limit }: AuditLimits = {},
+  {
+    mayDie = () => false,
+    duplicates: limit,
+    settledSeconds: settledLimit = SETTLED_SECONDS,
+  }: AuditLimits = {},
 ): Check[] {
   return [
     check('events were accepted', accepted > 0, String(accepted)),
@@ -48,7 +54,7 @@ export function auditChecks(
     ),
     none('nothing refused was delivered', uncalledFor),
     none('the log has every attempt and end', unlogged),
-    atMost('all had ended after the last publish within', settledSeconds, SETTLED_SECONDS, 's'),
+    atMost('all had ended after the last publish within', settledSeconds, settledLimit, 's'),
     ...(limit ? [atMost(`duplicates (${limit.because})`, duplicates, limit.atMost, 'requests')] : []),
   ]
 }

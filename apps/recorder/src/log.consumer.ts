@@ -76,8 +76,9 @@ export class LogConsumer {
   ): Promise<boolean> {
     const { kafkaTopic, partition: number } = lease
     for (let delayMs = FIRST_RETRY_MS; !lease.signal.aborted; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
+      const endOffset = partition.isFirst ? await this.untilEndIsKnown(lease) : null
+      if (lease.signal.aborted) break
       try {
-        const endOffset = partition.isFirst ? await this.endOffset(kafkaTopic, number) : null
         const startedMs = performance.now()
         const recorded = await this.recordLog.record({ kafkaTopic, partition: number, records, endOffset })
         this.metrics.recorded(records, recorded, performance.now() - startedMs)
@@ -98,6 +99,20 @@ export class LogConsumer {
       }
     }
     return false
+  }
+
+  /** The end of the partition; null when the lease ended first. */
+  private async untilEndIsKnown({ kafkaTopic, partition, signal }: PartitionLease): Promise<number | null> {
+    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, MAX_RETRY_MS)) {
+      try {
+        return await this.endOffset(kafkaTopic, partition)
+      } catch (error) {
+        const fields = { kafka_topic: kafkaTopic, partition, error: toError(error).message }
+        this.log.warn({ ...fields, retry_in_ms: delayMs }, 'log.waits_for_kafka')
+        await new Promise((resolve) => setTimeout(resolve, delayMs))
+      }
+    }
+    return null
   }
 }
 

@@ -16,16 +16,22 @@ interface ConsumerGroup {
   recoverFromFetch: (this: ConsumerGroup, error: KafkajsError) => Promise<void>
 }
 
+interface Connection {
+  connect: (this: Connection) => Promise<true>
+}
+
 interface KafkajsError extends Error {
   readonly type?: string
   /** Of the error that a number of tries ended with. */
   readonly cause?: KafkajsError
 }
 
-/** No connection. */
-const UNREACHABLE_NAMES = new Set(['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'])
 /** No connection, or none that answers. */
-const LOST_NAMES = new Set([...UNREACHABLE_NAMES, 'KafkaJSRequestTimeoutError'])
+const LOST_NAMES = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+])
 /** The broker answers and says that it is not, or not yet, the group's coordinator. */
 const MOVED_TYPES = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
@@ -43,6 +49,11 @@ const RETRY_PAUSE_MS = 500
  * tell: see `Membership` and `Watchdog`.
  */
 export function bearLostBrokers(): void {
+  keepMembers()
+  connectOnce()
+}
+
+function keepMembers(): void {
   const require = createRequire(import.meta.url)
   const { prototype } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup }
   const { heartbeat, recoverFromFetch } = prototype
@@ -70,9 +81,27 @@ export function bearLostBrokers(): void {
   }
 }
 
+/**
+ * Whoever needs a connection that is down opens a socket, also while another's is being opened: the one is forgotten and
+ * stays open, and requests are written to the other before it is connected.
+ */
+function connectOnce(): void {
+  const require = createRequire(import.meta.url)
+  const { prototype } = require('kafkajs/src/network/connection') as { prototype: Connection }
+  const { connect } = prototype
+  const underWay = new WeakMap<Connection, Promise<true>>()
+  prototype.connect = function () {
+    const known = underWay.get(this)
+    if (known) return known
+    const connecting = connect.call(this).finally(() => underWay.delete(this))
+    underWay.set(this, connecting)
+    return connecting
+  }
+}
+
 const isUnreachable = ({ name, cause }: KafkajsError): boolean =>
-  UNREACHABLE_NAMES.has(name) ||
-  (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined && UNREACHABLE_NAMES.has(cause.name))
+  LOST_NAMES.has(name) ||
+  (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined && LOST_NAMES.has(cause.name))
 
 const isLost = ({ name, type }: KafkajsError): boolean =>
   LOST_NAMES.has(name) || (type !== undefined && MOVED_TYPES.has(type))
