@@ -6,7 +6,14 @@ const moduleNameMapper = {
 
 const shared = {
   rootDir: import.meta.dirname,
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/tools', '<rootDir>/bench', '<rootDir>/chaos', '<rootDir>/test'],
+  roots: [
+    '<rootDir>/libs',
+    '<rootDir>/apps',
+    '<rootDir>/tools',
+    '<rootDir>/bench',
+    '<rootDir>/chaos',
+    '<rootDir>/test',
+  ],
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['/dist/'],
   moduleNameMapper: { '^@barnabas/tools$': '<rootDir>/tools/src/index.ts', ...moduleNameMapper },
