@@ -53,21 +53,28 @@ function describe({ healthy, sick, troubledMs }: Scale): string {
 async function run(world: World): Promise<Outcome> {
   const { traffic, say, isShort } = world
   const scale = isShort ? SHORT : FULL
-  const sickIds = await addNeighbours(world, scale)
+  const behaviourById = await addNeighbours(world, scale)
+  const sickIds = [...behaviourById.keys()]
   const topics = (tenantId: string): string[] => names(tenantId, scale.healthy)
   const beganAtMs = Date.now()
   await traffic.begin(
     { name: MIXED, tenantId: MIXED, topics: topics(MIXED), ratePerSecond: HEALTHY_RATE },
     { name: OTHER, tenantId: OTHER, topics: topics(OTHER), ratePerSecond: HEALTHY_RATE },
+    // While they are well their load is part of what the healthy ones are compared with.
+    {
+      name: 'sick',
+      tenantId: MIXED,
+      topics: sickIds,
+      ratePerSecond: (HEALTHY_RATE / scale.healthy) * sickIds.length,
+    },
   )
   if (!(await traffic.untilFlowing(beganAtMs, FLOW_LIMIT_MS))) throw new Error('events do not flow')
   await wait(WARM_UP_MS)
   const quietAtMs = Date.now()
   await wait(scale.quietMs)
-  say('  the sick get events too')
+  say('  the sick fall sick')
   const troubleAtMs = Date.now()
-  const sickRate = (HEALTHY_RATE / scale.healthy) * sickIds.length
-  await traffic.begin({ name: 'sick', tenantId: MIXED, topics: sickIds, ratePerSecond: sickRate })
+  await Promise.all([...behaviourById].map(([id, behaviour]) => traffic.behave(id, behaviour)))
   await wait(scale.troubledMs)
   const overAtMs = Date.now()
   say('  the sick are well again')
@@ -93,19 +100,22 @@ async function run(world: World): Promise<Outcome> {
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
-/** Each destination has a topic of its own, of its name. Returns the ids of the sick. */
-async function addNeighbours({ traffic }: World, { healthy, sick }: Scale): Promise<string[]> {
+/** Each destination has a topic of its own, of its name. Returns those that will be sick, well as yet, with what they will do. */
+async function addNeighbours(
+  { traffic }: World,
+  { healthy, sick }: Scale,
+): Promise<ReadonlyMap<string, Behaviour>> {
   await Promise.all([traffic.addTenant(MIXED), traffic.addTenant(OTHER)])
-  const add = (tenantId: string, id: string, behaviour: Behaviour): Promise<void> =>
-    traffic.addDestination(tenantId, id, { behaviour, topics: [id] })
-  await Promise.all(names(MIXED, healthy).map((id) => add(MIXED, id, 'healthy')))
-  await Promise.all(names(OTHER, healthy).map((id) => add(OTHER, id, 'healthy')))
-  const sickIds: string[] = []
+  const add = (tenantId: string, id: string, isSteady: boolean): Promise<void> =>
+    traffic.addDestination(tenantId, id, { topics: [id], isSteady })
+  await Promise.all(names(MIXED, healthy).map((id) => add(MIXED, id, true)))
+  await Promise.all(names(OTHER, healthy).map((id) => add(OTHER, id, true)))
+  const behaviourById = new Map<string, Behaviour>()
   for (const [behaviour, count] of Object.entries(sick) as [Behaviour, number][]) {
     const ids = names(behaviour, count)
-    await Promise.all(ids.map((id) => add(MIXED, id, behaviour)))
-    sickIds.push(...ids)
+    await Promise.all(ids.map((id) => add(MIXED, id, false)))
+    for (const id of ids) behaviourById.set(id, behaviour)
   }
   await traffic.untilKnown()
-  return sickIds
+  return behaviourById
 }

@@ -87,7 +87,7 @@ async function addAll({ traffic }: World): Promise<void> {
   await traffic.addDestination(TENANT, NEAR, { topics: [NEAR] })
   await traffic.addDestination(NEIGHBOUR_TENANT, FAR, { topics: [FAR] })
   const limits = { rate: { count: RATE_PER_SECOND, per: 'second' } }
-  await traffic.addDestination(TENANT, DOWN, { topics: [DOWN], limits })
+  await traffic.addDestination(TENANT, DOWN, { topics: [DOWN], limits, isSteady: false })
   await traffic.untilKnown()
 }
 
