@@ -6,9 +6,11 @@ export interface Arguments {
   readonly isShort: boolean
   readonly isRecorded: boolean
   readonly isList: boolean
+  /** What limits of time are multiplied with. */
+  readonly patience: number
 }
 
-/** Reads `--short`, `--only R1,R5`, `--record` and `--list`. Throws with a sentence for people. */
+/** Reads `--short`, `--only R1,R5`, `--patience 3`, `--record` and `--list`. Throws with a sentence for people. */
 export function readArguments(args: readonly string[], known: readonly Recipe[]): Arguments {
   const { values } = parseArgs({
     args: [...args],
@@ -17,6 +19,7 @@ export function readArguments(args: readonly string[], known: readonly Recipe[])
       only: { type: 'string' },
       record: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      patience: { type: 'string', default: '1' },
     },
   })
   const offered = values.short ? known.filter(isInShortForm) : known
@@ -25,7 +28,14 @@ export function readArguments(args: readonly string[], known: readonly Recipe[])
     isShort: values.short,
     isRecorded: values.record,
     isList: values.list,
+    patience: patienceOf(values.patience),
   }
+}
+
+function patienceOf(text: string): number {
+  const patience = Number(text)
+  if (patience >= 1) return patience
+  throw new Error(`--patience needs a number from 1, not ${text}`)
 }
 
 function chosen(list: string, offered: readonly Recipe[]): Recipe[] {

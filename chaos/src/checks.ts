@@ -1,4 +1,5 @@
 import { destinationIn } from './audit.js'
+import { patiently } from './patience.js'
 import type { Check, Fault } from './recipe.js'
 import type { Settled } from './traffic.js'
 
@@ -54,7 +55,7 @@ export function auditChecks(
     ),
     none('nothing refused was delivered', uncalledFor),
     none('the log has every attempt and end', unlogged),
-    atMost('all had ended after the last publish within', settledSeconds, settledLimit, 's'),
+    atMost('all had ended after the last publish within', settledSeconds, patiently(settledLimit), 's'),
     ...(limit ? [atMost(`duplicates (${limit.because})`, duplicates, limit.atMost, 'requests')] : []),
   ]
 }
@@ -67,10 +68,11 @@ export interface RecoveryLimits {
 }
 
 export function recoveryChecks(faults: readonly Fault[], limits: RecoveryLimits): Check[] {
+  const [firstLimit, clearedLimit] = [patiently(limits.firstSeconds), patiently(limits.clearedSeconds)]
   return faults.map(({ label, recovery: { firstSeconds, clearedSeconds } }) => ({
-    sentence: `after ${label}: flows within ${limits.firstSeconds} s, no backlog after ${limits.clearedSeconds} s`,
+    sentence: `after ${label}: flows within ${firstLimit} s, no backlog after ${clearedLimit} s`,
     // NaN, nothing arrived at all, is no success.
-    isMet: firstSeconds <= limits.firstSeconds && clearedSeconds <= limits.clearedSeconds,
+    isMet: firstSeconds <= firstLimit && clearedSeconds <= clearedLimit,
     found: `${rounded(firstSeconds)} s, ${rounded(clearedSeconds)} s`,
   }))
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeMachine } from '@barnabas/tools'
 import { readArguments, type Arguments } from './arguments.js'
+import { setPatience } from './patience.js'
 import type { Outcome, Recipe } from './recipe.js'
 import { RECIPES } from './recipes/index.js'
 import { isPassed, remarkOf, renderRun, type Verdict } from './table.js'
@@ -114,6 +115,7 @@ async function stopEarly(): Promise<void> {
 async function main(): Promise<number> {
   try {
     const given = readArguments(process.argv.slice(2), RECIPES)
+    setPatience(given.patience)
     if (!given.isList) return await run(given)
     list()
     return 0

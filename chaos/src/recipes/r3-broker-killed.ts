@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { atMost, auditChecks, check, recoveryChecks } from '../checks.js'
 import { isAccepted } from '../events.js'
 import { KafkaView } from '../kafka-view.js'
+import { patiently } from '../patience.js'
 import type { Check, Outcome, Recipe } from '../recipe.js'
 import type { Brokers } from '../services.js'
 import { faultsOf, type Moment, type World } from '../world.js'
@@ -83,6 +84,6 @@ async function publishErrors({ traffic }: World, moments: readonly Moment[]): Pr
     )
     const seconds = new Set(failed.map(({ sentAtMs }) => Math.floor(sentAtMs / MS_PER_SECOND)))
     const sentence = `seconds in which publishes fail after ${label}, until all is whole again:`
-    return atMost(sentence, seconds.size, PUBLISH_ERRORS_SECONDS, 's')
+    return atMost(sentence, seconds.size, patiently(PUBLISH_ERRORS_SECONDS), 's')
   })
 }
