@@ -1,7 +1,7 @@
 import type { Baselines } from './load/baselines.js'
 import type { GeneratorCommands, PublishTarget } from './load/generator.js'
 import type { ReceiverCommands } from './load/receiver.js'
-import type { Worker } from './load/worker.js'
+import type { Worker } from '@barnabas/tools'
 import type { Plan } from './plan.js'
 import type { Stack } from './stack.js'
 

@@ -1,6 +1,6 @@
 import { appendFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { describeMachine } from './machine.js'
+import { describeMachine } from '@barnabas/tools'
 import { readOptions, type Options } from './options.js'
 import { renderHead } from './report/report.js'
 import { runPhases } from './run-phases.js'

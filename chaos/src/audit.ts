@@ -44,10 +44,10 @@ export const destinationIn = (name: string): string => name.slice(name.indexOf(T
 
 /** Compares what was accepted with what the receivers got and with what the API tells of it. */
 export function audit(input: AuditInput): Audit {
-  const arrivalsByName = groupBy(input.arrivals, ({ eventId, destinationId }) =>
+  const arrivalsByName = Map.groupBy(input.arrivals, ({ eventId, destinationId }) =>
     nameOf(eventId, destinationId),
   )
-  const attemptsByName = groupBy(input.attempts, (attempt) =>
+  const attemptsByName = Map.groupBy(input.attempts, (attempt) =>
     nameOf(attempt.event_id, attempt.destination_id),
   )
   const dead = new Set(input.deadLetters.map((letter) => nameOf(letter.event_id, letter.destination_id)))
@@ -120,15 +120,4 @@ function uncalledFor({ events, arrivals, destinationsOf }: AuditInput): string[]
     if (isAcknowledged(arrival) && !mayArrive.has(name) && !name.startsWith(PROBE_PREFIX)) found.add(name)
   }
   return [...found]
-}
-
-function groupBy<Item>(items: readonly Item[], nameOfItem: (item: Item) => string): Map<string, Item[]> {
-  const groups = new Map<string, Item[]>()
-  for (const item of items) {
-    const name = nameOfItem(item)
-    const group = groups.get(name)
-    if (group) group.push(item)
-    else groups.set(name, [item])
-  }
-  return groups
 }

@@ -3,7 +3,7 @@ import type { Plan } from '../plan.js'
 import { latencyOf, throughputOf, type Latency } from '../statistics.js'
 import type { GeneratorCommands } from './generator.js'
 import type { ReceiverCommands } from './receiver.js'
-import type { Worker } from './worker.js'
+import type { Worker } from '@barnabas/tools'
 
 /** What `undici.request` with a signature does on this machine at this hour, without Barnabas between. */
 export interface RawLoop {

@@ -3,7 +3,7 @@ import { Pool } from 'undici'
 import { monotonicMs } from '../clock.js'
 import { sampleData } from './sample-data.js'
 import { Timeline } from './timeline.js'
-import { serve } from './worker.js'
+import { serve } from '@barnabas/tools'
 
 export interface PublishTarget {
   /** Origin of the API, e.g. `http://127.0.0.1:3333`. */

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net'
 import { monotonicMs } from '../clock.js'
 import { Timeline } from './timeline.js'
-import { serve } from './worker.js'
+import { serve } from '@barnabas/tools'
 
 /** `hang`: takes every request and answers none. `fail`: 500. `trickle`: answers a byte a second, without end. */
 export type Trouble = 'hang' | 'fail' | 'trickle'

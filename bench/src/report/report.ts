@@ -1,4 +1,4 @@
-import type { Machine } from '../machine.js'
+import type { Machine } from '@barnabas/tools'
 
 /** What is said once, above the sections of the phases. */
 export function renderHead(startedAt: Date, machine: Machine): string {

@@ -1,1 +1,0 @@
-export { serve, Worker, type Commands } from '@barnabas/tools'

@@ -1,1 +1,0 @@
-export { describeMachine, type Machine } from '@barnabas/tools'
