@@ -7,7 +7,7 @@ import type { ReceiverCommands } from './load/receiver.js'
 import { Worker } from '@barnabas/tools'
 import type { Options } from './options.js'
 import { fanOut } from './phases/fan-out.js'
-import { isolationFromBlackHole, isolationFromMany } from './phases/isolation.js'
+import { isolationFromBlackHole, isolationFromMany, isolationWithoutRest } from './phases/isolation.js'
 import { lateness } from './phases/lateness.js'
 import { latency } from './phases/latency.js'
 import { memory } from './phases/memory.js'
@@ -31,8 +31,9 @@ const PHASES: readonly Phase[] = [
   scale,
   // Last on its stack: what the black hole did not take comes back through the tiers for minutes.
   isolationFromBlackHole,
-  lateness,
   isolationFromMany,
+  lateness,
+  isolationWithoutRest,
   memory,
 ]
 

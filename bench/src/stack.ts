@@ -3,9 +3,10 @@ import { AppProcess, freePort, startApps, startThrowawayServices, type AppName }
 
 /**
  * `defaults`: every setting as it comes. `short-retries`: waits of seconds, so that a phase sees what follows failures.
+ * `defaults-anew`: as `defaults`, without what the phases there left in the tiers, which comes back for minutes.
  * `untouched`: as `defaults`, with no other phase before it, since memory does not forget.
  */
-export const STACK_KINDS = ['defaults', 'short-retries', 'untouched'] as const
+export const STACK_KINDS = ['defaults', 'defaults-anew', 'short-retries', 'untouched'] as const
 export type StackKind = (typeof STACK_KINDS)[number]
 
 export interface Stack {
@@ -37,6 +38,7 @@ const SHORT_TIERS = SHORT_TIERS_MS.map((delayMs) => `${delayMs}ms`).join(',')
 
 const settingsByKind: Record<StackKind, Readonly<Record<string, string>>> = {
   defaults: {},
+  'defaults-anew': {},
   untouched: {},
   'short-retries': {
     RETRY_SCHEDULE: SHORT_TIERS,

@@ -32,6 +32,8 @@ export class RetrierModule {
     const tiers = settings.RETRY_TIERS.map(tierOf)
     const strategy = kafka.createBatchStrategy({
       groupId: names.group('retrier'),
+      // What waits for seconds need not be fetched one by one, with all tiers asked for each time.
+      fetch: 'gathered-shortly',
       subscriptions: { delay: () => delayTopics(kafka, names, tiers) },
     })
     const catalog = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'retrier' })

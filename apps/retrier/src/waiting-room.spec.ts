@@ -21,7 +21,7 @@ describe('WaitingRoom', () => {
   let startMs: number
 
   beforeEach(() => {
-    jest.useFakeTimers()
+    jest.useFakeTimers({ now: 1_800_000_000_000 })
     startMs = Date.now()
     calls = []
     left = []
@@ -53,6 +53,19 @@ describe('WaitingRoom', () => {
   }
   const offsets = () => left.map(([offset]) => offset)
   const flow = () => calls.filter((call) => !call.startsWith('done'))
+
+  it('releases records together at multiples of 50 ms, those of other partitions too', async () => {
+    room().add([record(0, startMs - TIER_MS + 1)])
+    room().add([record(0, startMs - TIER_MS + 37), record(1, startMs - TIER_MS + 51)])
+    await jest.advanceTimersByTimeAsync(49)
+    expect(left).toEqual([])
+    await jest.advanceTimersByTimeAsync(51)
+    expect(left).toEqual([
+      [0, 50],
+      [0, 50],
+      [1, 100],
+    ])
+  })
 
   it('releases each record when its hop is over, never before, in order, paused meanwhile', async () => {
     room().add([record(0, startMs - TIER_MS), record(1, startMs - 400), record(2, startMs)])

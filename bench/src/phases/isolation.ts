@@ -38,16 +38,16 @@ const BLACK_HOLE: Neighbourhood = {
 
 const many = (trouble: Trouble, count: number): Trouble[] => Array.from({ length: count }, () => trouble)
 
-/** Each neighbour a tenant of its own, 5 events a second each. */
-const TROUBLED: Neighbourhood = {
+/** Each neighbour a tenant of its own, 5 events a second each. `circumstances`: what the stack's settings are called. */
+const troubledMany = (circumstances: string): Neighbourhood => ({
   healthyRatePerSecond: 50,
   neighboursRatePerSecond: 125,
   neighbours: [...many('hang', 10), ...many('fail', 10), ...many('trickle', 5)],
   names: {
     healthy: 'beside 25 healthy ones, 5/s each',
-    troubled: 'beside 10 hanging, 10 failing, 5 trickling, 5/s each',
+    troubled: `beside 10 hanging, 10 failing, 5 trickling, 5/s each${circumstances}`,
   },
-}
+})
 
 interface Healthy {
   readonly latency: Latency
@@ -184,6 +184,13 @@ export const isolationFromBlackHole: Phase = {
 
 export const isolationFromMany: Phase = {
   name: 'isolation',
+  stack: 'defaults-anew',
+  run: (bench) => measure(bench, troubledMany('')),
+}
+
+/** Harder than anybody's settings: breakers that rest for less than a second let nearly all be tried, and tried again. */
+export const isolationWithoutRest: Phase = {
+  name: 'isolation',
   stack: 'short-retries',
-  run: (bench) => measure(bench, TROUBLED),
+  run: (bench) => measure(bench, troubledMany(', breakers of 0.2 s, tiers of 1, 2 and 5 s')),
 }
