@@ -103,16 +103,25 @@ describe('AttemptDelivery', () => {
     expect(await attempt).toBeNull()
   })
 
-  it('ends what is put off when it is too old, but not what a person asked for again', async () => {
+  it('counts the attempts of a run, not those of runs before it, for the retry policy', async () => {
+    const { attempts, delivery } = await setUp(() => ({ status: 500 }))
+    const askedForAgain = { ...delivery, run: 'r1' as Run, attempt: 4, firstAttempt: 4 }
+    expect((await attempts.attempt(askedForAgain, held))?.decision.kind).toBe('retry')
+    const last = await attempts.attempt({ ...askedForAgain, attempt: 5 }, held)
+    expect(last?.decision.kind).toBe('dead-letter')
+  })
+
+  it('ends what is put off when its run is too old, however old the event is', async () => {
     const { attempts, delivery, clock } = await setUp(() => ({ status: 200 }))
-    const young = { ...delivery, acceptedAtMs: clock.nowMs() }
+    const young = { ...delivery, runStartedAtMs: clock.nowMs() }
     expect(attempts.endIfExpired(young)).toBeNull()
     clock.advance(HOUR + 1)
     expect(attempts.endIfExpired(young)).toMatchObject({
       decision: { kind: 'dead-letter', code: 'expired' },
       record: { outcome: 'none', code: 'expired' },
     })
-    expect(attempts.endIfExpired({ ...young, run: 'r1' as Run })).toBeNull()
+    const askedForAgain = { ...young, run: 'r1' as Run, runStartedAtMs: clock.nowMs() }
+    expect(attempts.endIfExpired(askedForAgain)).toBeNull()
   })
 
   it('says in the record when our own network is to blame', async () => {

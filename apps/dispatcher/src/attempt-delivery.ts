@@ -1,6 +1,6 @@
 import {
+  attemptOfRun,
   decide,
-  FIRST_RUN,
   isLive,
   recordAttempt,
   recordEnd,
@@ -36,7 +36,7 @@ export interface AttemptSettings {
   readonly tiers: readonly Tier[]
   /** An attempt that has no answer by then is given up. Milliseconds. */
   readonly timeoutMs: number
-  /** What would be put off after this, counted from its acceptance, becomes a dead letter. Milliseconds. */
+  /** What would be put off after this, counted from the start of its run, becomes a dead letter. Milliseconds. */
   readonly maxAgeMs: number
 }
 
@@ -75,14 +75,12 @@ export class AttemptDelivery {
   }
 
   /**
-   * The end of a delivery that is to be put off once more although it is too old, or null. Only its first run ends
-   * so: a later one was asked for by a person, however old the event is.
+   * The end of a delivery that is to be put off once more although its run is too old, or null. A later run was asked
+   * for by a person, however old the event is.
    */
   endIfExpired(delivery: Delivery): Verdict | null {
-    const isOld = this.tools.clock.nowMs() - delivery.acceptedAtMs > this.settings.maxAgeMs
-    return isOld && delivery.run === FIRST_RUN
-      ? this.ended(delivery, this.findDestination(delivery), EXPIRED)
-      : null
+    const isOld = this.tools.clock.nowMs() - delivery.runStartedAtMs > this.settings.maxAgeMs
+    return isOld ? this.ended(delivery, this.findDestination(delivery), EXPIRED) : null
   }
 
   /** Null when `lease` was aborted meanwhile: then the outcome belongs to nobody. */
@@ -151,7 +149,7 @@ export class AttemptDelivery {
   private decide(outcome: Outcome, delivery: Delivery): Decision {
     return decide({
       outcome,
-      attempt: delivery.attempt,
+      attempt: attemptOfRun(delivery),
       isEligibleForRetry: delivery.event.isEligibleForRetry,
       policy: this.settings.policy,
       tiers: this.settings.tiers,

@@ -60,6 +60,8 @@ function* fanOut(
       key: deliveryKeyOf(destination.uid, id, destination.limits.spread),
       run: event.meta.run,
       attempt: 1,
+      firstAttempt: 1,
+      runStartedAtMs: acceptedAtMs,
       deferrals: 0,
       dueAtMs: 0,
       acceptedAtMs,

@@ -13,7 +13,7 @@ export type Decision =
 
 export interface DecisionInput {
   readonly outcome: Outcome
-  /** Number of the attempt that had this outcome, from 1. */
+  /** Number of the attempt that had this outcome, within its run, from 1. */
   readonly attempt: number
   readonly isEligibleForRetry: boolean
   readonly policy: RetryPolicy

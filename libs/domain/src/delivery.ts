@@ -16,8 +16,12 @@ import type { Outcome, ResponseSummary } from './outcome.js'
 export interface Delivery {
   readonly id: DeliveryId
   readonly run: Run
-  /** Number of the attempt that comes next, from 1. */
+  /** Number of the attempt that comes next, from 1; counts on over runs. */
   readonly attempt: number
+  /** Number of the first attempt of this run: the retry policy counts from it. */
+  readonly firstAttempt: number
+  /** When this run began, milliseconds since 1970: the first with the acceptance. Its age limit counts from it. */
+  readonly runStartedAtMs: number
   /** How often it was put off without an attempt. */
   readonly deferrals: number
   /** Not before this moment, milliseconds since 1970; 0 = at once. Only a deferral moves it, and only later. */
@@ -34,6 +38,9 @@ export interface Delivery {
   readonly catalogOffset: number
   readonly payload: Buffer
 }
+
+/** How many attempts of its run there are with the one that comes next. */
+export const attemptOfRun = ({ attempt, firstAttempt }: Delivery): number => attempt - firstAttempt + 1
 
 /** One try of a delivery, or its end without one, as it is recorded. */
 export interface AttemptRecord {

@@ -66,6 +66,14 @@ describe('codecs', () => {
     expect(decodeSignal(recordOf(encodeSignal(signal)))).toEqual({ ok: true, value: signal })
   })
 
+  it('reads a delivery that was written before there were later runs as the first', () => {
+    const delivery = aDelivery({ acceptedAtMs: 99 })
+    const { firstAttempt, runStartedAtMs, payload, ...meta } = delivery
+    const old = { value: payload, headers: { barnabas: JSON.stringify({ v: 1, delivery: meta }) } }
+    expect(decodeDelivery(recordOf(old))).toEqual({ ok: true, value: delivery })
+    expect([firstAttempt, runStartedAtMs]).toEqual([1, 99])
+  })
+
   it.each<[string, Record<string, string>, string]>([
     ['no header', {}, 'malformed'],
     ['no JSON', { barnabas: '{' }, 'malformed'],

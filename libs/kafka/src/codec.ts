@@ -67,12 +67,22 @@ export function encodeDelivery(delivery: Delivery): Encoded {
   return encode({ delivery: meta }, payload)
 }
 
+type LaterMember = 'key' | 'firstAttempt' | 'runStartedAtMs'
+type DeliveryMeta = Omit<Delivery, 'payload' | LaterMember> & Partial<Pick<Delivery, LaterMember>>
+
 export function decodeDelivery(record: LogRecord): Result<Delivery, Unreadable> {
-  const read = decode<{ delivery: Omit<Delivery, 'payload' | 'key'> & { key?: string } }>(record)
+  const read = decode<{ delivery: DeliveryMeta }>(record)
   if (!read.ok) return read
   const { delivery } = read.value
-  // Records that were written before destinations could be spread name no key.
-  return ok({ ...delivery, key: delivery.key ?? delivery.destinationUid, payload: record.value ?? NOTHING })
+  return ok({
+    ...delivery,
+    // Records that were written before destinations could be spread name no key.
+    key: delivery.key ?? delivery.destinationUid,
+    // Those of before redelivery are all first runs.
+    firstAttempt: delivery.firstAttempt ?? 1,
+    runStartedAtMs: delivery.runStartedAtMs ?? delivery.acceptedAtMs,
+    payload: record.value ?? NOTHING,
+  })
 }
 
 /** Why a delivery will not be tried again by itself. */
