@@ -11,6 +11,9 @@ export interface LagThrottleOptions {
   readonly lag: () => Promise<readonly number[]>
 }
 
+/** Kafka topics that were made a moment ago have no leaders yet: what lasts so many questions is worth a warning. */
+const FAILURES_TO_WARN = 5
+
 /** Even above the bound so much of it goes on each second: live events alone may keep it there for ever. */
 const TRICKLE_SHARE = 0.001
 
@@ -23,7 +26,7 @@ export class LagThrottle {
   private readonly credit = new Map<number, number>()
   private readonly slowed = new Set<number>()
   private isMeasuring = false
-  private hasFailed = false
+  private failures = 0
 
   constructor(
     private readonly options: LagThrottleOptions,
@@ -46,11 +49,12 @@ export class LagThrottle {
     try {
       const lags = await this.options.lag()
       lags.forEach((lag, partition) => this.adjust(partition, lag))
-      this.hasFailed = false
+      this.failures = 0
     } catch (error) {
       this.credit.clear()
-      if (!this.hasFailed) this.log.warn({ error: toError(error).message }, 'retrier.lag_unknown')
-      this.hasFailed = true
+      this.failures++
+      if (this.failures === FAILURES_TO_WARN)
+        this.log.warn({ error: toError(error).message }, 'retrier.lag_unknown')
     } finally {
       this.isMeasuring = false
     }
