@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { DAY, HOUR, MINUTE, SECOND } from './durations.js'
 import {
   delayAfterAttemptMs,
+  laterAttemptsAtMs,
   maxAttemptsOf,
   plannedDelayMs,
   plannedWaitsMs,
@@ -168,6 +169,17 @@ describe('a Retry-After', () => {
 
   it('makes no attempt beyond the last one', () => {
     expect(after(exponential({ maxAttempts: 1 }), 40 * SECOND)).toBeNull()
+  })
+})
+
+describe('the attempts after one that is planned', () => {
+  it('begin after the waits that are left', () => {
+    const later = (attempt: number) =>
+      laterAttemptsAtMs(exponential(), { attempt, atMs: 1_000_000 }, DEFAULT_TIERS)
+    expect(later(2)).toEqual([1_002_000, 1_006_000, 1_014_000])
+    expect(later(4)).toEqual([1_008_000])
+    expect(later(5)).toEqual([])
+    expect(later(9)).toEqual([])
   })
 })
 

@@ -77,24 +77,47 @@ export function waitAfterAttemptMs(
   tiers: readonly Tier[],
 ): number | null {
   const plannedMs = plannedDelayMs(policy, attempt)
-  if (plannedMs === null || policy.kind === 'schedule') {
-    return plannedMs === null ? null : reachableDelayMs(plannedMs, tiers)
-  }
-  let waitMs = 0
-  // What is rounded to a tier may fall a little below what came before it and was not.
-  for (let before = 1; before <= attempt; before++) {
-    const delayMs = plannedDelayMs(policy, before) ?? plannedMs
-    waitMs = Math.max(waitMs, reachableDelayMs(delayMs, tiers, policy.maxDelayMs))
-  }
-  return waitMs
+  if (plannedMs === null) return null
+  if (policy.kind === 'schedule') return reachableDelayMs(plannedMs, tiers)
+  return exponentialWaitsMs(policy, attempt, tiers).at(-1) ?? null
 }
 
 /** The waits after attempt 1, 2, … without jitter, as these tiers can measure them. Milliseconds. */
 export function plannedWaitsMs(policy: RetryPolicy, tiers: readonly Tier[]): number[] {
+  if (policy.kind === 'schedule') return policy.delaysMs.map((delayMs) => reachableDelayMs(delayMs, tiers))
+  return exponentialWaitsMs(policy, policy.maxAttempts - 1, tiers)
+}
+
+/** The waits after the first `count` attempts. */
+function exponentialWaitsMs(
+  policy: Extract<RetryPolicy, { kind: 'exponential' }>,
+  count: number,
+  tiers: readonly Tier[],
+): number[] {
   const waits: number[] = []
-  for (let attempt = 1; attempt < maxAttemptsOf(policy); attempt++)
-    waits.push(waitAfterAttemptMs(policy, attempt, tiers) ?? 0)
+  let waitMs = 0
+  for (let attempt = 1; attempt <= count; attempt++) {
+    const delayMs = plannedDelayMs(policy, attempt) ?? policy.maxDelayMs
+    // What is rounded to a tier may fall a little below what came before it and was not.
+    waitMs = Math.max(waitMs, reachableDelayMs(delayMs, tiers, policy.maxDelayMs))
+    waits.push(waitMs)
+  }
   return waits
+}
+
+/**
+ * When the attempts of a run after `from` begin, if each fails at once and chance adds nothing. `from.attempt` counts
+ * within the run. Milliseconds since 1970.
+ */
+export function laterAttemptsAtMs(
+  policy: RetryPolicy,
+  from: { readonly attempt: number; readonly atMs: number },
+  tiers: readonly Tier[],
+): number[] {
+  let atMs = from.atMs
+  return plannedWaitsMs(policy, tiers)
+    .slice(from.attempt - 1)
+    .map((waitMs) => (atMs += waitMs))
 }
 
 /**
