@@ -4,8 +4,10 @@ import {
   HOUR,
   monotonicClock,
   newDestinationUid,
+  NO_OVERRIDES,
   SecretBox,
   tierOf,
+  type DeliveryPolicy,
   type DestinationEntry,
   type Run,
 } from '@barnabas/domain'
@@ -28,6 +30,12 @@ const log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 const secrets = new SecretBox([{ id: 'k', key: Buffer.alloc(32, 1) }])
 const CREDENTIALS = JSON.stringify({ secret: `whsec_${Buffer.alloc(32, 2).toString('base64')}` })
 const held = new AbortController().signal
+
+const DEFAULTS: DeliveryPolicy = {
+  retry: { kind: 'schedule', delaysMs: [1_000], hasJitter: true },
+  timeoutMs: 300,
+  permanentStatusCodes: [],
+}
 
 describe('AttemptDelivery', () => {
   const tenant = aTenant()
@@ -59,7 +67,7 @@ describe('AttemptDelivery', () => {
     const attempts = new AttemptDelivery(
       catalog,
       senders,
-      { policy: { scheduleMs: [1_000] }, tiers: [tierOf(1_000)], timeoutMs: 300, maxAgeMs: HOUR },
+      { defaults: DEFAULTS, tiers: [tierOf(1_000)], maxAgeMs: HOUR },
       { clock, monotonic: monotonicClock, random: () => 0, log, deadlines, network: new OwnNetwork() },
     )
     const delivery = aDelivery({ tenantUid: tenant.uid, destinationUid: destination.uid })
@@ -175,6 +183,57 @@ describe('AttemptDelivery', () => {
   ])('dead-letters %s at once', async (_name, overrides, code) => {
     const { attempts, delivery } = await setUp(() => ({ status: 200 }), overrides)
     expect((await attempts.attempt(delivery, held))?.decision).toEqual({ kind: 'dead-letter', code })
+  })
+
+  it('follows the destination, else its tenant, else the settings, member by member and as they are now', async () => {
+    const { attempts, delivery, catalog, destination, clock } = await setUp(() => ({ status: 404 }))
+    const wait = async () => {
+      const decision = (await attempts.attempt(delivery, held))?.decision
+      return decision?.kind === 'retry' ? decision.dueAtMs - clock.nowMs() : decision?.kind
+    }
+    const waiting = (delayMs: number) =>
+      ({ kind: 'schedule', delaysMs: [delayMs], hasJitter: false }) as const
+    expect(await wait()).toBe(1_000)
+    const notFound = [{ from: 404, to: 404 }]
+    catalog.apply({ ...tenant, version: 2, policy: { ...NO_OVERRIDES, retry: waiting(2_000) } })
+    expect(await wait()).toBe(2_000)
+    catalog.apply({ ...destination, version: 2, policy: { ...NO_OVERRIDES, retry: waiting(3_000) } })
+    expect(await wait()).toBe(3_000)
+    catalog.apply({ ...tenant, version: 3, policy: { ...NO_OVERRIDES, permanentStatusCodes: notFound } })
+    expect(await wait()).toBe('dead-letter')
+    const policy = { ...NO_OVERRIDES, permanentStatusCodes: [] }
+    catalog.apply({ ...destination, version: 3, policy })
+    expect(await wait()).toBe(1_000)
+  })
+
+  it('says of an answer that is permanent for the destination what it was: a failure that ended the delivery', async () => {
+    const policy = { ...NO_OVERRIDES, permanentStatusCodes: [{ from: 500, to: 599 }] }
+    const { attempts, delivery } = await setUp(() => ({ status: 503 }), { policy })
+    expect((await attempts.attempt(delivery, held))?.record).toMatchObject({
+      outcome: 'retryable',
+      code: 'http_503',
+      decision: 'dead-letter',
+      dueAtMs: null,
+    })
+  })
+
+  it('gives an attempt the time that its destination allows', async () => {
+    const policy = { ...NO_OVERRIDES, timeoutMs: 1_000 }
+    const { attempts, delivery } = await setUp(() => ({ status: 200, delayMs: 500 }), { policy })
+    expect((await attempts.attempt(delivery, held))?.record.code).toBe('http_200')
+    const short = await setUp(() => ({ status: 200, delayMs: 500 }))
+    expect((await short.attempts.attempt(short.delivery, held))?.record.code).toBe('timeout')
+  })
+
+  it('lets a policy of several days outlast the age limit, for twice its waits', async () => {
+    const retry = { kind: 'schedule', delaysMs: [HOUR, HOUR], hasJitter: true } as const
+    const policy = { ...NO_OVERRIDES, retry }
+    const { attempts, delivery, clock } = await setUp(() => ({ status: 200 }), { policy })
+    const young = { ...delivery, runStartedAtMs: clock.nowMs() }
+    clock.advance(4 * HOUR)
+    expect(attempts.endIfExpired(young)).toBeNull()
+    clock.advance(1)
+    expect(attempts.endIfExpired(young)?.record.code).toBe('expired')
   })
 
   it('uses a changed URL from the next attempt on', async () => {

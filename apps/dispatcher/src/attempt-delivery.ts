@@ -1,20 +1,23 @@
 import {
   attemptOfRun,
   decide,
+  effectivePolicy,
   isLive,
+  NO_OVERRIDES,
   recordAttempt,
   recordEnd,
   toError,
+  totalDelayMs,
   type AttemptRecord,
   type Catalog,
   type Clock,
   type Code,
   type Decision,
   type Delivery,
+  type DeliveryPolicy,
   type DestinationEntry,
   type Outcome,
   type Random,
-  type RetryPolicy,
   type Tier,
 } from '@barnabas/domain'
 import type { Sender } from '@barnabas/drivers'
@@ -32,11 +35,13 @@ export interface Verdict {
 }
 
 export interface AttemptSettings {
-  readonly policy: RetryPolicy
+  /** Where neither destination nor tenant says otherwise. */
+  readonly defaults: DeliveryPolicy
   readonly tiers: readonly Tier[]
-  /** An attempt that has no answer by then is given up. Milliseconds. */
-  readonly timeoutMs: number
-  /** What would be put off after this, counted from the start of its run, becomes a dead letter. Milliseconds. */
+  /**
+   * What would be put off after this, counted from the start of its run, becomes a dead letter, unless its policy alone
+   * may take half as long. Milliseconds.
+   */
   readonly maxAgeMs: number
 }
 
@@ -49,6 +54,9 @@ export interface AttemptTools {
   readonly deadlines: Deadlines
   readonly network: OwnNetwork
 }
+
+/** A run may take so many times its planned waits: the rests of its target come on top and spend no attempt. */
+const PATIENCE = 2
 
 type End = Extract<Decision, { code: Code }>
 
@@ -79,8 +87,12 @@ export class AttemptDelivery {
    * for by a person, however old the event is.
    */
   endIfExpired(delivery: Delivery): Verdict | null {
-    const isOld = this.tools.clock.nowMs() - delivery.runStartedAtMs > this.settings.maxAgeMs
-    return isOld ? this.ended(delivery, this.findDestination(delivery), EXPIRED) : null
+    const ageMs = this.tools.clock.nowMs() - delivery.runStartedAtMs
+    if (ageMs <= this.settings.maxAgeMs) return null
+    const destination = this.findDestination(delivery)
+    // A plan of a week would end after three days at the first rest of its target.
+    const isPlanned = ageMs <= PATIENCE * totalDelayMs(this.policyOf(destination).retry)
+    return isPlanned ? null : this.ended(delivery, destination, EXPIRED)
   }
 
   /** Null when `lease` was aborted meanwhile: then the outcome belongs to nobody. */
@@ -95,11 +107,12 @@ export class AttemptDelivery {
     const { clock, monotonic, network } = this.tools
     const startedAtMs = clock.nowMs()
     const startedMs = monotonic.nowMs()
-    const outcome = await this.send(opened.value, delivery, destination, lease)
+    const policy = this.policyOf(destination)
+    const outcome = await this.send(opened.value, delivery, destination, { lease, policy })
     if (lease.aborted) return null
     const endedMs = monotonic.nowMs()
     const suspectsOwnNetwork = network.observe(destination, outcome, endedMs)
-    const decision = this.decide(outcome, delivery)
+    const decision = this.decide(outcome, delivery, policy)
     const durationMs = Math.round(endedMs - startedMs)
     const sent = { outcome, decision, startedAtMs, durationMs }
     const record = recordAttempt(delivery, destination, sent)
@@ -114,6 +127,16 @@ export class AttemptDelivery {
     return this.catalog.destinationByUid(delivery.destinationUid) ?? null
   }
 
+  /** The tenant's part is looked up here, not kept with each destination: its change holds with one record. */
+  private policyOf(destination: DestinationEntry | null): DeliveryPolicy {
+    const tenant = destination && this.catalog.tenantByUid(destination.tenantUid)
+    return effectivePolicy(
+      destination?.policy ?? NO_OVERRIDES,
+      tenant?.policy ?? NO_OVERRIDES,
+      this.settings.defaults,
+    )
+  }
+
   private endOf(delivery: Delivery, destination: DestinationEntry | null): (End & { detail: string }) | null {
     const tenant = this.catalog.tenantByUid(delivery.tenantUid)
     if (!tenant || !isLive(tenant)) return TENANT_DELETED
@@ -125,7 +148,7 @@ export class AttemptDelivery {
     sender: Sender,
     delivery: Delivery,
     destination: DestinationEntry,
-    lease: AbortSignal,
+    { lease, policy }: { readonly lease: AbortSignal; readonly policy: DeliveryPolicy },
   ): Promise<Outcome> {
     const { deadlines, log } = this.tools
     const metadata = { ...delivery.event.metadata, ...destination.deliveryMetadata }
@@ -133,7 +156,7 @@ export class AttemptDelivery {
     const attempt = { number: delivery.attempt, deliveryId: delivery.id }
     const fields = { delivery_id: delivery.id, destination_type: destination.type }
     try {
-      const { timeoutMs } = this.settings
+      const { timeoutMs } = policy
       const outcome = await deadlines.run(lease, timeoutMs, (signal) => sender.send(event, attempt, signal))
       if (outcome) return outcome
       log.error(fields, 'driver.stuck')
@@ -146,12 +169,13 @@ export class AttemptDelivery {
     }
   }
 
-  private decide(outcome: Outcome, delivery: Delivery): Decision {
+  private decide(outcome: Outcome, delivery: Delivery, policy: DeliveryPolicy): Decision {
     return decide({
       outcome,
       attempt: attemptOfRun(delivery),
       isEligibleForRetry: delivery.event.isEligibleForRetry,
-      policy: this.settings.policy,
+      policy: policy.retry,
+      permanentStatusCodes: policy.permanentStatusCodes,
       tiers: this.settings.tiers,
       nowMs: this.tools.clock.nowMs(),
       random: this.tools.random,

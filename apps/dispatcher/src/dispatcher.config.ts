@@ -1,6 +1,7 @@
 import {
   integer,
   kafkaSettings,
+  policySettings,
   retrySettings,
   secretSettings,
   workerSettings,
@@ -11,14 +12,9 @@ import {
 export const dispatcherSettings = {
   ...kafkaSettings,
   ...retrySettings,
+  ...policySettings,
   ...secretSettings,
   ...workerSettings,
-  DISPATCH_TIMEOUT_MS: integer({
-    min: 100,
-    max: 60_000,
-    default: 15_000,
-    about: 'An attempt without an answer is given up after this time, in milliseconds.',
-  }),
   LANE_LIMIT: integer({
     min: 1,
     max: 1_000,
@@ -57,7 +53,7 @@ export const dispatcherSettings = {
     max: 30 * 24 * 3_600_000,
     default: 72 * 3_600_000,
     about:
-      'A delivery that would be put off although its event was accepted this long ago becomes a dead letter, in milliseconds.',
+      'A delivery that would be put off although its run began this long ago, and twice its retry waits ago, becomes a dead letter, in milliseconds.',
   }),
   SENDER_CAPACITY: integer({
     min: 1,

@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common'
-import { kafkaConnection } from '@barnabas/config'
+import { defaultPolicy, kafkaConnection } from '@barnabas/config'
 import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
@@ -48,9 +48,8 @@ export class DispatcherModule {
       catalog.catalog,
       senders,
       {
-        policy: { scheduleMs: settings.RETRY_SCHEDULE },
+        defaults: defaultPolicy(settings),
         tiers,
-        timeoutMs: settings.DISPATCH_TIMEOUT_MS,
         maxAgeMs: settings.MAX_DELIVERY_AGE_MS,
       },
       { clock: systemClock, monotonic, random: Math.random, log, deadlines, network },

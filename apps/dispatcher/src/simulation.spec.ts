@@ -186,7 +186,11 @@ function placesPerDestination(places: number, maxQueued: number): Policy {
   }
 }
 
-const RETRIES = { scheduleMs: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR] }
+const RETRIES = {
+  kind: 'schedule',
+  delaysMs: [5 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR],
+  hasJitter: true,
+} as const
 
 /** The lanes themselves; what is put off or retried comes back to the end of the partition when it is due. */
 class LanesPolicy implements Policy {
@@ -256,7 +260,13 @@ class LanesPolicy implements Policy {
 }
 
 const TEMPLATE = aDelivery({ run: FIRST_RUN, acceptedAtMs: START_MS })
-const DECISION = { isEligibleForRetry: true, policy: RETRIES, tiers: [], random: () => 0 } as const
+const DECISION = {
+  isEligibleForRetry: true,
+  policy: RETRIES,
+  permanentStatusCodes: [],
+  tiers: [],
+  random: () => 0,
+} as const
 
 function show(name: string, { healthyDelivered, healthyP99Ms, stalled }: Findings): void {
   const share = (part: number): string => `${(part * 100).toFixed(0)} %`.padStart(6)

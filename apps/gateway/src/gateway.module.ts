@@ -1,7 +1,7 @@
 import type { DynamicModule } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
-import { kafkaConnection } from '@barnabas/config'
-import { SecretBox, tierOf } from '@barnabas/domain'
+import { defaultPolicy, kafkaConnection } from '@barnabas/config'
+import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import {
   KafkaBatchStrategy,
   type CatalogReader,
@@ -27,6 +27,7 @@ import { PublishController } from './publish/publish.controller.js'
 import { RecentEvents } from './publish/recent-events.js'
 import { ReferenceController, TOPICS } from './reference.controller.js'
 import { LOG, SignalConsumer } from './signals/signal.consumer.js'
+import { Policies } from './retries/policies.js'
 import { SwitchesController } from './switches/switches.controller.js'
 import { SwitchesService } from './switches/switches.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
@@ -43,6 +44,7 @@ export class GatewayModule {
     const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
     const propagation = new Propagation(reader, () => relay.wake())
     const secrets = new SecretBox(settings.SECRET_KEYS)
+    const policies = policiesOf(settings, reader)
     const topics = topicPlan(names, {
       partitions: settings.PARTITIONS,
       replicationFactor: settings.REPLICATION_FACTOR,
@@ -61,7 +63,7 @@ export class GatewayModule {
       maxEventBytes: settings.MAX_EVENT_BYTES,
       timeoutMs: settings.PUBLISH_TIMEOUT_MS,
     })
-    const tools = { secrets, log, topics: settings.TOPICS }
+    const tools = { secrets, policies, log, topics: settings.TOPICS }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
@@ -79,7 +81,8 @@ export class GatewayModule {
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
         { provide: DestinationsService, useValue: destinations },
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
-        { provide: LogService, useValue: new LogService(storage, secrets) },
+        { provide: LogService, useValue: new LogService(storage, { secrets, policies }) },
+        { provide: Policies, useValue: policies },
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },
         { provide: TOPICS, useValue: settings.TOPICS },
@@ -105,6 +108,13 @@ function healthOf(lifecycle: Lifecycle, reader: CatalogReader): Health {
   health.add({ name: 'postgres', kind: 'worker', isOk: () => lifecycle.isStorageReady() })
   return health
 }
+
+const policiesOf = (settings: GatewaySettings, { catalog }: CatalogReader): Policies =>
+  new Policies(catalog, {
+    defaults: defaultPolicy(settings),
+    tiers: settings.RETRY_TIERS.map(tierOf),
+    clock: systemClock,
+  })
 
 const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): KafkaEdge =>
   openKafka({

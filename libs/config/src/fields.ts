@@ -123,6 +123,25 @@ export function durations(
   return { expected, read, about, fallback: { value, text: options.default } }
 }
 
+/** HTTP status codes from `from` to `to`, both included. */
+export interface StatusCodes {
+  readonly from: number
+  readonly to: number
+}
+
+/** Error statuses such as `400,404-409`; empty = none. */
+export function statusCodes(options: { about: string }): Field<readonly StatusCodes[]> {
+  const read: Field<readonly StatusCodes[]>['read'] = (raw) => {
+    const ranges = split(raw).map((part) => {
+      const [, first, last] = /^([45]\d\d)(?:-([45]\d\d))?$/.exec(part) ?? []
+      return { from: Number(first), to: Number(last ?? first) }
+    })
+    return ranges.every(({ from, to }) => from <= to) ? good(ranges) : bad
+  }
+  const expected = 'statuses and ranges from 400 to 599 such as 400,404-409, separated by commas'
+  return { expected, read, about: options.about, fallback: { value: [], text: '' } }
+}
+
 /** A URL with one of these schemes. It may hold a password, so it is never printed. */
 export function url(schemes: readonly string[], options: Options<string>): Field<string> {
   const read: Field<string>['read'] = (raw) =>

@@ -1,7 +1,24 @@
 import { describe, expect, it } from '@jest/globals'
-import { durations, flag, integer, keyRing, oneOf, optional, secret, text, url } from './fields.js'
+import {
+  durations,
+  flag,
+  integer,
+  keyRing,
+  oneOf,
+  optional,
+  secret,
+  statusCodes,
+  text,
+  url,
+} from './fields.js'
 import { documentSettings, printSettings, readSettings } from './settings.js'
-import { checkKafkaLogin, kafkaSettings } from './shared-settings.js'
+import {
+  checkKafkaLogin,
+  defaultPolicy,
+  kafkaSettings,
+  policySettings,
+  retrySettings,
+} from './shared-settings.js'
 
 const table = {
   API_PORT: integer({ min: 0, max: 65_535, default: 3333, about: 'Port.' }),
@@ -56,6 +73,35 @@ describe('readSettings', () => {
     expect(readSettings(keys, { KEYS: `a:${key},b:${key}` }).ok).toBe(true)
     expect(readSettings(keys, { KEYS: `a:${key},a:${key}` }).ok).toBe(false)
     expect(readSettings(keys, { KEYS: `a:${key.slice(4)}` }).ok).toBe(false)
+  })
+
+  it.each([
+    ['', []],
+    ['404', [{ from: 404, to: 404 }]],
+    [
+      '400-404, 422',
+      [
+        { from: 400, to: 404 },
+        { from: 422, to: 422 },
+      ],
+    ],
+    ['399', null],
+    ['600', null],
+    ['404-400', null],
+    ['4xx', null],
+  ])('reads the statuses "%s"', (raw, codes) => {
+    const read = readSettings({ CODES: statusCodes({ about: 'Codes.' }) }, { CODES: raw })
+    expect(read.ok ? read.settings.CODES : null).toEqual(codes)
+  })
+
+  it('makes one policy of the settings that say how deliveries are attempted', () => {
+    const environment = { RETRY_SCHEDULE: '1s,2s', RETRY_JITTER: 'false', PERMANENT_STATUS_CODES: '404' }
+    const read = readSettings({ ...policySettings, ...retrySettings }, environment)
+    expect(read.ok && defaultPolicy(read.settings)).toEqual({
+      retry: { kind: 'schedule', delaysMs: [1_000, 2_000], hasJitter: false },
+      timeoutMs: 15_000,
+      permanentStatusCodes: [{ from: 404, to: 404 }],
+    })
   })
 
   it('names all settings of a contradiction', () => {

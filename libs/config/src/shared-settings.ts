@@ -10,6 +10,7 @@ import {
   optional,
   port,
   secret,
+  statusCodes,
   text,
   url,
 } from './fields.js'
@@ -80,6 +81,23 @@ export const retrySettings = {
   }),
 } as const
 
+/** How deliveries are attempted where neither destination nor tenant says otherwise, with RETRY_SCHEDULE. */
+export const policySettings = {
+  RETRY_JITTER: flag({
+    default: true,
+    about: 'Whether each waiting time is made longer by chance, by up to 10 % and at most 5 s.',
+  }),
+  DISPATCH_TIMEOUT_MS: integer({
+    min: 100,
+    max: 60_000,
+    default: 15_000,
+    about: 'An attempt without an answer is given up after this time, in milliseconds.',
+  }),
+  PERMANENT_STATUS_CODES: statusCodes({
+    about: 'Answers after which a delivery is not tried again, such as 400-404,422; 410 is always one.',
+  }),
+} as const
+
 export const secretSettings = {
   SECRET_KEYS: keyRing({
     about: 'Keys that seal the credentials of destinations; the first seals, all open.',
@@ -104,6 +122,19 @@ export const workerSettings = {
   ...processSettings,
   HEALTH_PORT: port({ default: 0, about: 'Port of /metrics, /livez and /readyz; 0 = a free one.' }),
 } as const
+
+/** The policy that the settings stand for, in the domain's form. */
+export const defaultPolicy = (
+  settings: SettingsOf<typeof policySettings & Pick<typeof retrySettings, 'RETRY_SCHEDULE'>>,
+) => ({
+  retry: {
+    kind: 'schedule' as const,
+    delaysMs: settings.RETRY_SCHEDULE,
+    hasJitter: settings.RETRY_JITTER,
+  },
+  timeoutMs: settings.DISPATCH_TIMEOUT_MS,
+  permanentStatusCodes: settings.PERMANENT_STATUS_CODES,
+})
 
 export type KafkaSettings = SettingsOf<typeof kafkaSettings>
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { Catalog } from './catalog.js'
+import { NO_OVERRIDES } from './delivery-policy.js'
 import { NO_LIMITS, switchUidOf, type DestinationEntry, type TenantEntry } from './destination.js'
 import { FIRST_RUN, newDestinationUid, newEventId, newTenantUid } from './ids.js'
 import type { Event, EventMeta } from './event.js'
@@ -11,6 +12,7 @@ const tenant = (overrides: Partial<TenantEntry> = {}): TenantEntry => ({
   uid: newTenantUid(),
   version: 1,
   id: 'acme',
+  policy: NO_OVERRIDES,
   deletedAt: null,
   ...overrides,
 })
@@ -29,6 +31,7 @@ const destination = (of: TenantEntry, overrides: Partial<DestinationEntry> = {})
   sealedCredentials: '',
   deliveryMetadata: {},
   limits: NO_LIMITS,
+  policy: NO_OVERRIDES,
   disabledAt: null,
   disabledReason: null,
   enableEpoch: 0,

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { decide, type DecisionInput } from './decide.js'
 import { DAY, HOUR, MINUTE, SECOND } from './durations.js'
 import type { Outcome } from './outcome.js'
+import type { RetryPolicy } from './retry-policy.js'
 import { tierOf } from './tiers.js'
 
 const delivered: Outcome = { kind: 'delivered', code: 'http_200' }
@@ -14,12 +15,15 @@ const retryable = (retryAfterMs?: number): Outcome => ({
   ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
 })
 
+const scheduleOf = (...delaysMs: number[]): RetryPolicy => ({ kind: 'schedule', delaysMs, hasJitter: true })
+
 const NOW_MS = 1_000_000
 const input = (overrides: Partial<DecisionInput>): DecisionInput => ({
   outcome: delivered,
   attempt: 1,
   isEligibleForRetry: true,
-  policy: { scheduleMs: [5 * SECOND, MINUTE] },
+  policy: scheduleOf(5 * SECOND, MINUTE),
+  permanentStatusCodes: [],
   tiers: [5 * SECOND, 30 * SECOND, MINUTE].map(tierOf),
   nowMs: NOW_MS,
   random: () => 0,
@@ -51,6 +55,16 @@ describe('decide', () => {
       { kind: 'dead-letter', code: 'http_503' },
     ],
     [
+      'an answer that is listed as permanent is a dead letter at once',
+      { outcome: retryable(), permanentStatusCodes: [{ from: 500, to: 503 }] },
+      { kind: 'dead-letter', code: 'http_503' },
+    ],
+    [
+      'one that is not listed is tried again',
+      { outcome: retryable(), permanentStatusCodes: [{ from: 400, to: 502 }] },
+      { kind: 'retry', dueAtMs: NOW_MS + 5_000 },
+    ],
+    [
       'a longer Retry-After wins',
       { outcome: retryable(40 * SECOND) },
       { kind: 'retry', dueAtMs: NOW_MS + 40_000 },
@@ -70,7 +84,7 @@ describe('decide', () => {
     fc.assert(
       fc.property(delays, fc.double({ min: 0, max: 0.999, noNaN: true }), (delayMs, chance) => {
         const decision = decide(
-          input({ outcome: retryable(), policy: { scheduleMs: [delayMs] }, tiers: [], random: () => chance }),
+          input({ outcome: retryable(), policy: scheduleOf(delayMs), tiers: [], random: () => chance }),
         )
         const waitMs = decision.kind === 'retry' ? decision.dueAtMs - NOW_MS : -1
         expect(waitMs).toBeGreaterThanOrEqual(delayMs)

@@ -1,5 +1,6 @@
 import type { Random } from './clock.js'
 import type { Code } from './codes.js'
+import { isPermanentCode, type StatusRange } from './delivery-policy.js'
 import type { Outcome } from './outcome.js'
 import { delayAfterAttemptMs, type RetryPolicy } from './retry-policy.js'
 import type { Tier } from './tiers.js'
@@ -17,6 +18,8 @@ export interface DecisionInput {
   readonly attempt: number
   readonly isEligibleForRetry: boolean
   readonly policy: RetryPolicy
+  /** Answers that end the delivery at once, although they might change. */
+  readonly permanentStatusCodes: readonly StatusRange[]
   readonly tiers: readonly Tier[]
   readonly nowMs: number
   readonly random: Random
@@ -36,7 +39,8 @@ export function decide(input: DecisionInput): Decision {
 }
 
 function retryOrDeadLetter(input: DecisionInput, outcome: Extract<Outcome, { kind: 'retryable' }>): Decision {
-  if (!input.isEligibleForRetry) return { kind: 'dead-letter', code: outcome.code }
+  const isLast = !input.isEligibleForRetry || isPermanentCode(outcome.code, input.permanentStatusCodes)
+  if (isLast) return { kind: 'dead-letter', code: outcome.code }
   const { policy, attempt, tiers, random, nowMs } = input
   const delayMs = delayAfterAttemptMs(policy, attempt, { retryAfterMs: outcome.retryAfterMs, tiers, random })
   return delayMs === null

@@ -1,3 +1,4 @@
+import type { PolicyOverrides } from './delivery-policy.js'
 import type { DestinationUid, TenantUid } from './ids.js'
 
 /** A tenant as the catalog carries it. */
@@ -8,6 +9,8 @@ export interface TenantEntry {
   readonly version: number
   /** Public id, chosen by the operator's system. */
   readonly id: string
+  /** What its destinations take where they do not say otherwise. */
+  readonly policy: PolicyOverrides
   readonly deletedAt: string | null
 }
 
@@ -50,6 +53,8 @@ export interface DestinationEntry {
   /** Merged into the event's metadata on every attempt. */
   readonly deliveryMetadata: Readonly<Record<string, string>>
   readonly limits: DeliveryLimits
+  /** What it says itself; the rest comes from its tenant and from the settings (`effectivePolicy`). */
+  readonly policy: PolicyOverrides
   readonly disabledAt: string | null
   readonly disabledReason: DisabledReason | null
   /** Grows with every enabling: failures from before it do not count against the destination again. */

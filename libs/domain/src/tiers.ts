@@ -38,6 +38,50 @@ export function roundToTier(delayMs: number, tiers: readonly Tier[]): number {
   return delayMs
 }
 
+/** What is left of a delay when it has passed through the tiers that fit, largest first. Milliseconds. */
+function remainderMs(delayMs: number, tiers: readonly Tier[]): number {
+  let leftMs = delayMs
+  for (const tier of [...tiers].sort((left, right) => right.delayMs - left.delayMs)) leftMs %= tier.delayMs
+  return leftMs
+}
+
+/** Odd tiers may leave something again after a step up; with tiers that are multiples one step is enough. */
+const MAX_STEPS_UP = 20
+
+/** The delay, or the next longer one, that can be measured: what the tiers leave of it can be held. Milliseconds. */
+export function measuredUpMs(delayMs: number, tiers: readonly Tier[]): number {
+  const smallestMs = smallestOf(tiers)
+  let measuredMs = delayMs
+  for (let step = 0; step < MAX_STEPS_UP; step++) {
+    const leftMs = remainderMs(measuredMs, tiers)
+    if (leftMs <= MAX_HOLD_MS || smallestMs === Infinity) break
+    measuredMs += smallestMs - leftMs
+  }
+  return measuredMs
+}
+
+/**
+ * The delay that is stored and shown for a planned one: rounded to a tier (`roundToTier`), and what is too long to
+ * hold and shorter than every tier takes the smallest one. Never above `maxMs`: a delay that would be is not rounded,
+ * and what the tiers cannot measure of it is shortened to what a dispatcher holds. Milliseconds.
+ */
+export function reachableDelayMs(delayMs: number, tiers: readonly Tier[], maxMs = Infinity): number {
+  const reachedMs = measuredUpMs(roundToTier(delayMs, tiers), tiers)
+  if (reachedMs <= maxMs) return reachedMs
+  const plainMs = Math.min(delayMs, maxMs)
+  const leftMs = remainderMs(plainMs, tiers)
+  return leftMs <= MAX_HOLD_MS || smallestOf(tiers) === Infinity ? plainMs : plainMs - leftMs + MAX_HOLD_MS
+}
+
+/** By how much a delay can be made longer without a hop that is longer than that. Milliseconds. */
+export const roomForJitterMs = (delayMs: number, tiers: readonly Tier[]): number => {
+  const smallestMs = smallestOf(tiers)
+  if (smallestMs <= MAX_HOLD_MS || smallestMs === Infinity) return Infinity
+  return Math.max(0, MAX_HOLD_MS - remainderMs(delayMs, tiers))
+}
+
+const smallestOf = (tiers: readonly Tier[]): number => Math.min(...tiers.map((tier) => tier.delayMs))
+
 /**
  * A tier may be longer than what is left by this much: a hop takes a little longer than its tier, and without it
  * two hops of 12 h would become one and twenty short ones. A third of the 1.5 s that a retry may be late.

@@ -38,6 +38,20 @@ const recordOf = ({ value, headers }: Encoded, overrides: Partial<LogRecord> = {
 const HOSTILE = Buffer.from([0, 0xff, 0xfe, 0x22, 0x5c, 0xed, 0xa0, 0x80])
 
 describe('codecs', () => {
+  it('read entries of the catalog from before limits and policies as having none', () => {
+    for (const entry of [aDestination(), aTenant()]) {
+      const old = JSON.parse(JSON.stringify(entry)) as Record<string, unknown>
+      delete old['limits']
+      delete old['policy']
+      const { headers } = encodeCatalog({ kind: 'entry', entry })
+      const value = Buffer.from(JSON.stringify({ kind: 'entry', entry: old }))
+      expect(decodeCatalog(recordOf({ value, headers }))).toEqual({
+        ok: true,
+        value: { kind: 'entry', entry },
+      })
+    }
+  })
+
   it('give back what they took, payload bytes and hostile texts included', () => {
     const event = anEvent({ metadata: { a: '\ud800 "\\', b: 'ünï' }, source: 'x\u0000y' }, HOSTILE)
     expect(decodeEvent(recordOf(encodeEvent(event)))).toEqual({ ok: true, value: event })

@@ -1,6 +1,7 @@
 import {
   failed,
   NO_LIMITS,
+  NO_OVERRIDES,
   ok,
   type AttemptRecord,
   type CatalogEntry,
@@ -10,10 +11,12 @@ import {
   type DestinationEntry,
   type Event,
   type EventMeta,
+  type PolicyOverrides,
   type ResponseSummary,
   type Result,
   type Routing,
   type Signal,
+  type TenantEntry,
 } from '@barnabas/domain'
 import { META_HEADER } from './kafka-names.js'
 import type { LogRecord } from './ports.js'
@@ -246,9 +249,15 @@ export function decodeCatalog(record: LogRecord): Result<CatalogMessage, Unreada
   }
 }
 
+type EntryOfBefore = { readonly policy?: PolicyOverrides } & (
+  Omit<TenantEntry, 'policy'> | (Omit<DestinationEntry, 'policy' | 'limits'> & { limits?: DeliveryLimits })
+)
+
 /** Members that entries did not have from the first day. */
 function withDefaults(message: CatalogMessage): CatalogMessage {
-  if (message.kind !== 'entry' || message.entry.kind !== 'destination') return message
-  const { entry } = message as { entry: Omit<DestinationEntry, 'limits'> & { limits?: DeliveryLimits } }
-  return { kind: 'entry', entry: { ...entry, limits: entry.limits ?? NO_LIMITS } }
+  if (message.kind !== 'entry' || message.entry.kind === 'switch') return message
+  const { entry } = message as { entry: EntryOfBefore }
+  const policy = entry.policy ?? NO_OVERRIDES
+  if (entry.kind === 'tenant') return { kind: 'entry', entry: { ...entry, policy } }
+  return { kind: 'entry', entry: { ...entry, policy, limits: entry.limits ?? NO_LIMITS } }
 }

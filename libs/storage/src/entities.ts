@@ -1,6 +1,13 @@
 import 'reflect-metadata'
 import { Column, Entity, PrimaryColumn, type ValueTransformer } from 'typeorm'
-import type { DeliveryLimits, DisabledReason, DestinationUid, SwitchName, TenantUid } from '@barnabas/domain'
+import type {
+  DeliveryLimits,
+  DestinationUid,
+  DisabledReason,
+  PolicyOverrides,
+  SwitchName,
+  TenantUid,
+} from '@barnabas/domain'
 
 /** PostgreSQL's bigint comes as text; versions stay far below 2⁵³. */
 const asNumber: ValueTransformer = { to: (value: number) => value, from: (value: string) => Number(value) }
@@ -14,6 +21,8 @@ export class TenantEntity {
   @PrimaryColumn('text') uid: TenantUid
   @Column('text') id: string
   @Column('simple-json', { nullable: true }) metadata: Record<string, string> | null
+  /** Null = none was ever set. */
+  @Column('simple-json', { nullable: true }) policy: PolicyOverrides | null
   @Column('bigint', { transformer: asNumber }) version: number
   @Column('bigint', { name: 'published_version', transformer: asNumber }) publishedVersion: number
   @Column('timestamptz', { name: 'created_at' }) createdAt: Date
@@ -36,6 +45,8 @@ export class DestinationEntity {
   @Column('simple-json', { nullable: true }) metadata: Record<string, string> | null
   /** Null = none were ever set. */
   @Column('simple-json', { nullable: true }) limits: DeliveryLimits | null
+  /** Null = none was ever set. */
+  @Column('simple-json', { nullable: true }) policy: PolicyOverrides | null
   @Column('timestamptz', { name: 'disabled_at', nullable: true }) disabledAt: Date | null
   @Column('text', { name: 'disabled_reason', nullable: true }) disabledReason: DisabledReason | null
   @Column('integer', { name: 'enable_epoch' }) enableEpoch: number

@@ -18,6 +18,7 @@ export {
   findTenant,
   listTenants,
   upsertTenant,
+  type TenantChange,
   type TenantQuery,
   type TenantRow,
 } from './control-plane/tenants.js'

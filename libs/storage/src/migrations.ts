@@ -176,6 +176,16 @@ export const migrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    version: 6,
+    about:
+      'Retry policies of tenants and destinations. Adds columns without a rewrite: blocks both tables for a moment. The ' +
+      'previous release survives it, but publishes both without their policies.',
+    sql: `
+      ALTER TABLE tenants ADD COLUMN policy text;
+      ALTER TABLE destinations ADD COLUMN policy text;
+    `,
+  },
 ]
 
 /** The schema that this build needs. */

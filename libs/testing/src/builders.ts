@@ -5,6 +5,7 @@ import {
   newEventId,
   newTenantUid,
   NO_LIMITS,
+  NO_OVERRIDES,
   recordAttempt,
   type AttemptRecord,
   type Delivery,
@@ -43,6 +44,7 @@ export const aTenant = (overrides: Partial<TenantEntry> = {}): TenantEntry => ({
   uid: newTenantUid(),
   version: 1,
   id: 'acme',
+  policy: NO_OVERRIDES,
   deletedAt: null,
   ...overrides,
 })
@@ -61,6 +63,7 @@ export const aDestination = (overrides: Partial<DestinationEntry> = {}): Destina
   sealedCredentials: '',
   deliveryMetadata: {},
   limits: NO_LIMITS,
+  policy: NO_OVERRIDES,
   disabledAt: null,
   disabledReason: null,
   enableEpoch: 0,

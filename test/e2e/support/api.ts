@@ -72,7 +72,7 @@ const TIMEOUT_MS = 15_000
 export class Api {
   constructor(
     readonly url: string,
-    private readonly key: string,
+    readonly key: string,
   ) {}
 
   get<Body>(path: string): Promise<Answer<Body>> {

@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '@barnabas/domain'
 import { validationFailed } from '../http/api-error.js'
+import { POLICY_MEMBERS, readPolicy, type PolicyPatch } from '../retries/retry-input.js'
 import { readLimits, type LimitsPatch } from './limits-input.js'
 
 type Json = Readonly<Record<string, unknown>>
@@ -21,6 +22,7 @@ export interface CreateInput {
   readonly deliveryMetadata: Readonly<Record<string, string>>
   readonly metadata: Readonly<Record<string, string>> | null
   readonly limits: LimitsPatch | undefined
+  readonly policy: PolicyPatch
   readonly disabledAt: string | null
   readonly createdAt: string | undefined
   readonly updatedAt: string | undefined
@@ -35,6 +37,7 @@ export interface PatchInput {
   readonly deliveryMetadata: Json | null | undefined
   readonly metadata: Json | null | undefined
   readonly limits: LimitsPatch | undefined
+  readonly policy: PolicyPatch
   readonly disabledAt: string | null | undefined
 }
 
@@ -47,6 +50,7 @@ const PATCHABLE = [
   'delivery_metadata',
   'metadata',
   'limits',
+  ...POLICY_MEMBERS,
   'disabled_at',
 ]
 const CREATABLE = [...PATCHABLE, 'id', 'created_at', 'updated_at']
@@ -70,6 +74,7 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     deliveryMetadata: metadataOf(given['delivery_metadata'], problems, 'delivery_metadata'),
     metadata: isAbsent(given['metadata']) ? null : metadataOf(given['metadata'], problems),
     limits: readLimits(given['limits'], problems),
+    policy: readPolicy(given, problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems) ?? null,
     ...readImportedTimes(given, problems),
   }
@@ -100,6 +105,7 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
     deliveryMetadata: readMerge(given['delivery_metadata'], 'delivery_metadata', problems),
     metadata: readMerge(given['metadata'], 'metadata', problems),
     limits: readLimits(given['limits'], problems),
+    policy: readPolicy(given, problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems),
   }
   checkFilter(given['filter'], problems)

@@ -1,10 +1,12 @@
 import type { SecretBox } from '@barnabas/domain'
 import { findDriver } from '@barnabas/drivers'
 import type { DestinationRow } from '@barnabas/storage'
+import type { Policies } from '../retries/policies.js'
+import type { EffectiveRetryJson, PolicyJson } from '../retries/retry-json.js'
 import { limitsJson, type LimitsJson } from './limits-input.js'
 
-/** A destination as the API shows it: the contract's shape, secrets masked, with its limits and why it is disabled. */
-export interface DestinationJson {
+/** A destination as the API shows it: the contract's shape, secrets masked, with its limits, its retry policy and why it is disabled. */
+export interface DestinationJson extends PolicyJson {
   readonly id: string
   readonly type: string
   readonly topics: '*' | readonly string[]
@@ -14,6 +16,7 @@ export interface DestinationJson {
   readonly delivery_metadata: Readonly<Record<string, string>> | null
   readonly metadata: Readonly<Record<string, string>> | null
   readonly limits: LimitsJson
+  readonly effective_retry: EffectiveRetryJson
   readonly disabled_at: string | null
   readonly disabled_reason: string | null
   readonly created_at: string
@@ -22,7 +25,12 @@ export interface DestinationJson {
   readonly target_url: string | null
 }
 
-export function destinationJson(row: DestinationRow, secrets: SecretBox): DestinationJson {
+export interface ShowTools {
+  readonly secrets: SecretBox
+  readonly policies: Policies
+}
+
+export function destinationJson(row: DestinationRow, { secrets, policies }: ShowTools): DestinationJson {
   const { entry } = row
   const driver = findDriver(entry.type)
   const { target, targetUrl } = driver?.target(entry.config) ?? { target: '', targetUrl: null }
@@ -38,6 +46,7 @@ export function destinationJson(row: DestinationRow, secrets: SecretBox): Destin
     delivery_metadata: hasMetadata ? entry.deliveryMetadata : null,
     metadata: row.metadata,
     limits: limitsJson(entry.limits),
+    ...policies.jsonOf(entry),
     disabled_at: entry.disabledAt,
     disabled_reason: entry.disabledReason,
     created_at: row.createdAt,

@@ -2,9 +2,9 @@ import {
   newDestinationId,
   newDestinationUid,
   NO_LIMITS,
+  NO_OVERRIDES,
   type DeliveryLimits,
   type DestinationUid,
-  type SecretBox,
 } from '@barnabas/domain'
 import { findDriver, MASK, type Driver, type RawSettings, type ValidSettings } from '@barnabas/drivers'
 import {
@@ -24,10 +24,9 @@ import { ApiError, notFound, validationFailed } from '../http/api-error.js'
 import type { Propagated } from '../tenants/tenants.service.js'
 import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
 import { mergeLimits, type LimitsPatch } from './limits-input.js'
-import { destinationJson, type DestinationJson } from './destination-json.js'
+import { destinationJson, type DestinationJson, type ShowTools } from './destination-json.js'
 
-export interface DestinationTools {
-  readonly secrets: SecretBox
+export interface DestinationTools extends ShowTools {
   readonly log: Logger
   /** Topics that may be published to; empty = any. */
   readonly topics: readonly string[]
@@ -57,6 +56,7 @@ export class DestinationsService {
         id: input.id ?? newDestinationId(),
         filter: null,
         limits,
+        policy: { ...NO_OVERRIDES, ...input.policy },
         config: settings.config,
         sealedCredentials: this.seal(uid, settings.credentials),
       }),
@@ -131,7 +131,7 @@ export class DestinationsService {
     if (input.type !== undefined && input.type !== entry.type) {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
-    const { topics, metadata, deliveryMetadata, limits } = input
+    const { topics, metadata, deliveryMetadata, limits, policy } = input
     return {
       ...(topics ? { topics } : {}),
       ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
@@ -139,6 +139,7 @@ export class DestinationsService {
         ? {}
         : { deliveryMetadata: merge(entry.deliveryMetadata, deliveryMetadata) ?? {} }),
       ...(limits === undefined ? {} : { limits: merged(entry.limits, limits) }),
+      policy: { ...entry.policy, ...policy },
       ...switching(entry.disabledAt, input.disabledAt),
       ...this.patchSettings(current, input),
     }
@@ -166,7 +167,7 @@ export class DestinationsService {
   }
 
   private json(row: DestinationRow): DestinationJson {
-    return destinationJson(row, this.tools.secrets)
+    return destinationJson(row, this.tools)
   }
 
   private fields({ entry }: DestinationRow): object {

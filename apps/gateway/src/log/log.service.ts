@@ -1,4 +1,4 @@
-import type { AttemptRecord, Problem, SecretBox } from '@barnabas/domain'
+import type { AttemptRecord, Problem } from '@barnabas/domain'
 import {
   findAttempt,
   findDestinationsByUid,
@@ -11,9 +11,10 @@ import {
   type EventRow,
   type Storage,
 } from '@barnabas/storage'
-import { destinationJson } from '../destinations/destination-json.js'
+import { destinationJson, type ShowTools } from '../destinations/destination-json.js'
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor, pagination, readListQuery, valueOf, valuesOf, type RawQuery } from '../http/query.js'
+import { plannedAttempts, waitingDeliveries } from './planned-attempts.js'
 import { attemptJson, deadLetterJson, eventJson, eventSummaryJson, responseJson } from './log-json.js'
 
 const LIST = { defaultLimit: 100, maxLimit: 1_000, orderBy: 'time' } as const
@@ -25,7 +26,7 @@ type Include = (typeof INCLUDES)[number]
 export class LogService {
   constructor(
     private readonly storage: Storage,
-    private readonly secrets: SecretBox,
+    private readonly show: ShowTools,
   ) {}
 
   async listEvents(query: RawQuery) {
@@ -45,9 +46,12 @@ export class LogService {
 
   async getEvent(id: string, query: RawQuery) {
     const tenantId = valueOf(query, 'tenant_id')
-    const event = await this.storage.transaction((tx) => findEvent(tx, { id, tenantId }))
-    if (!event) throw notFound('event')
-    return eventJson(event)
+    return this.storage.transaction(async (tx) => {
+      const event = await findEvent(tx, { id, tenantId })
+      if (!event) throw notFound('event')
+      const waiting = await waitingDeliveries(tx, event, this.show.policies)
+      return { ...eventJson(event), waiting_deliveries: waiting }
+    })
   }
 
   async listAttempts(query: RawQuery) {
@@ -93,15 +97,17 @@ export class LogService {
     )
     const uids = includes.has('destination') ? attempts.map(({ destinationUid }) => destinationUid) : []
     const destinations = await findDestinationsByUid(tx, [...new Set(uids)])
+    const planned = await plannedAttempts(tx, attempts, this.show.policies)
     return attempts.map((attempt) => {
       const destination = destinations.get(attempt.destinationUid)
       const event = events.get(eventKey(attempt.tenantId, attempt.eventId))
       return {
         ...attemptJson(attempt),
+        planned_attempts: planned.get(attempt) ?? [],
         ...(includes.has('response_data') ? { response_data: responseJson(attempt) } : {}),
         ...(wantsEvent ? { event: this.eventOf(event, attempt, includes.has('event.data')) } : {}),
         ...(includes.has('destination')
-          ? { destination: destination ? destinationJson(destination, this.secrets) : null }
+          ? { destination: destination ? destinationJson(destination, this.show) : null }
           : {}),
       }
     })

@@ -4,13 +4,17 @@ import type { TenantRow } from '@barnabas/storage'
 import { PROPAGATED_HEADER } from '../catalog/propagation.js'
 import { parseBody } from '../http/body.js'
 import { pagination, readListQuery, valuesOf, type RawQuery } from '../http/query.js'
+import { Policies } from '../retries/policies.js'
 import { TenantsService } from './tenants.service.js'
 
 const LIST = { defaultLimit: 20, maxLimit: 100, orderBy: 'created_at' } as const
 
 @Controller('tenants')
 export class TenantsController {
-  constructor(@Inject(TenantsService) private readonly tenants: TenantsService) {}
+  constructor(
+    @Inject(TenantsService) private readonly tenants: TenantsService,
+    @Inject(Policies) private readonly policies: Policies,
+  ) {}
 
   @Put(':tenantId')
   async put(
@@ -20,12 +24,12 @@ export class TenantsController {
   ) {
     const { value, isPropagated } = await this.tenants.put(id, parseBody(bytes).json)
     void reply.status(value.isNew ? 201 : 200).header(PROPAGATED_HEADER, String(isPropagated))
-    return tenantJson(value.tenant)
+    return this.json(value.tenant)
   }
 
   @Get(':tenantId')
   async get(@Param('tenantId') id: string) {
-    return tenantJson(await this.tenants.get(id))
+    return this.json(await this.tenants.get(id))
   }
 
   @Get()
@@ -34,7 +38,7 @@ export class TenantsController {
     const ids = valuesOf(query, 'id')
     const page = await this.tenants.list({ ...list, ...(ids ? { ids } : {}) })
     return {
-      models: page.rows.map(tenantJson),
+      models: page.rows.map((tenant) => this.json(tenant)),
       pagination: pagination(list, page, LIST.orderBy),
       count: page.count,
     }
@@ -46,13 +50,16 @@ export class TenantsController {
     void reply.header(PROPAGATED_HEADER, String(isPropagated))
     return { success: true }
   }
-}
 
-const tenantJson = (tenant: TenantRow) => ({
-  id: tenant.id,
-  destinations_count: tenant.destinationsCount,
-  topics: tenant.topics,
-  metadata: tenant.metadata,
-  created_at: tenant.createdAt,
-  updated_at: tenant.updatedAt,
-})
+  private json(tenant: TenantRow) {
+    return {
+      id: tenant.id,
+      destinations_count: tenant.destinationsCount,
+      topics: tenant.topics,
+      metadata: tenant.metadata,
+      ...this.policies.jsonOfTenant(tenant.policy),
+      created_at: tenant.createdAt,
+      updated_at: tenant.updatedAt,
+    }
+  }
+}

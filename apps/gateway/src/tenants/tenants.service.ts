@@ -5,12 +5,14 @@ import {
   listTenants,
   upsertTenant,
   type Storage,
+  type TenantChange,
   type TenantQuery,
   type TenantRow,
 } from '@barnabas/storage'
 import type { Propagation } from '../catalog/propagation.js'
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor } from '../http/query.js'
+import { POLICY_MEMBERS, readPolicy } from '../retries/retry-input.js'
 
 /** A change and whether every router is sure to know of it. */
 export interface Propagated<Value> {
@@ -26,8 +28,8 @@ export class TenantsService {
   ) {}
 
   async put(id: string, body: unknown): Promise<Propagated<{ tenant: TenantRow; isNew: boolean }>> {
-    const metadata = readTenant(id, body)
-    const value = await this.storage.transaction((tx) => upsertTenant(tx, { id, metadata }))
+    const change = readTenant(id, body)
+    const value = await this.storage.transaction((tx) => upsertTenant(tx, change))
     return { value, isPropagated: await this.propagation.until([value.tenant]) }
   }
 
@@ -51,8 +53,10 @@ export class TenantsService {
   }
 }
 
-/** Undefined: the metadata stay as they are. */
-function readTenant(id: string, body: unknown): Record<string, string> | null | undefined {
+const MEMBERS = ['metadata', ...POLICY_MEMBERS]
+
+/** What is not named stays as it is. */
+function readTenant(id: string, body: unknown): TenantChange {
   const problems: Problem[] = []
   const message = checkId(id)
   if (message !== null) problems.push({ path: 'tenant_id', message })
@@ -60,10 +64,11 @@ function readTenant(id: string, body: unknown): Record<string, string> | null | 
     throw validationFailed([{ path: '', message: 'must be a JSON object' }])
   }
   for (const name of Object.keys(body)) {
-    if (name !== 'metadata') problems.push({ path: name, message: 'is not a member of a tenant' })
+    if (!MEMBERS.includes(name)) problems.push({ path: name, message: 'is not a member of a tenant' })
   }
   const given = 'metadata' in body ? body.metadata : undefined
   const metadata = given === undefined || given === null ? given : metadataOf(given, problems)
+  const policy = readPolicy(body as Record<string, unknown>, problems)
   if (problems.length > 0) throw validationFailed(problems)
-  return metadata
+  return { id, metadata, policy }
 }

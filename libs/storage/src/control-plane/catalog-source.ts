@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { CatalogEntry } from '@barnabas/domain'
+import { NO_OVERRIDES, type CatalogEntry } from '@barnabas/domain'
 import { DestinationEntity, SwitchEntity, TenantEntity } from '../entities.js'
 import { toEntry } from './destinations.js'
 import { switchEntry } from './switches.js'
@@ -91,6 +91,13 @@ const PURGEABLE_SWITCHES = 'switches WHERE deleted_at < $1 AND published_version
 const PURGEABLE_TENANTS = `tenants WHERE deleted_at < $1 AND published_version >= version
   AND NOT EXISTS (SELECT 1 FROM destinations WHERE destinations.tenant_uid = tenants.uid)`
 
-function tenantEntry({ uid, version, id, deletedAt }: TenantEntity): CatalogEntry {
-  return { kind: 'tenant', uid, version, id, deletedAt: deletedAt?.toISOString() ?? null }
+function tenantEntry({ uid, version, id, policy, deletedAt }: TenantEntity): CatalogEntry {
+  return {
+    kind: 'tenant',
+    uid,
+    version,
+    id,
+    policy: policy ?? NO_OVERRIDES,
+    deletedAt: deletedAt?.toISOString() ?? null,
+  }
 }

@@ -2,11 +2,13 @@ import type { EntityManager, SelectQueryBuilder } from 'typeorm'
 import {
   failed,
   NO_LIMITS,
+  NO_OVERRIDES,
   ok,
   type DeliveryLimits,
   type DestinationEntry,
   type DestinationUid,
   type DisabledReason,
+  type PolicyOverrides,
   type Result,
 } from '@barnabas/domain'
 import { DestinationEntity, TenantEntity } from '../entities.js'
@@ -32,6 +34,8 @@ export interface NewDestination {
   readonly metadata: Readonly<Record<string, string>> | null
   /** Default: none. */
   readonly limits?: DeliveryLimits | undefined
+  /** Default: the tenant's, and that of the settings. */
+  readonly policy?: PolicyOverrides | undefined
   readonly disabledAt: string | null
   readonly createdAt?: string | undefined
   readonly updatedAt?: string | undefined
@@ -63,6 +67,7 @@ export async function createDestination(
     deliveryMetadata: given.deliveryMetadata,
     metadata: given.metadata,
     limits: given.limits ?? null,
+    policy: given.policy ?? null,
     disabledAt: given.disabledAt === null ? null : new Date(given.disabledAt),
     disabledReason: given.disabledAt === null ? null : 'requested',
     enableEpoch: 0,
@@ -134,6 +139,7 @@ export type DestinationChange = Partial<
     | 'sealedCredentials'
     | 'deliveryMetadata'
     | 'limits'
+    | 'policy'
     | 'disabledAt'
     | 'disabledReason'
   > &
@@ -246,6 +252,7 @@ export function toEntry(entity: DestinationEntity): DestinationEntry {
     sealedCredentials,
     deliveryMetadata,
     limits: entity.limits ?? NO_LIMITS,
+    policy: entity.policy ?? NO_OVERRIDES,
     disabledAt: entity.disabledAt?.toISOString() ?? null,
     disabledReason: entity.disabledReason,
     enableEpoch: entity.enableEpoch,

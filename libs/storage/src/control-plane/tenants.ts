@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import { newTenantUid, type TenantUid } from '@barnabas/domain'
+import { newTenantUid, NO_OVERRIDES, type PolicyOverrides, type TenantUid } from '@barnabas/domain'
 import { TenantEntity } from '../entities.js'
 import { readCursor, writeCursor, type Page } from '../cursor.js'
 import { switchOffAllOf } from './switches.js'
@@ -9,6 +9,7 @@ export interface TenantRow {
   readonly uid: TenantUid
   readonly id: string
   readonly metadata: Readonly<Record<string, string>> | null
+  readonly policy: PolicyOverrides
   readonly version: number
   readonly createdAt: string
   readonly updatedAt: string
@@ -22,19 +23,36 @@ async function lockTenantId(tx: EntityManager, id: string): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [id])
 }
 
-/** Creates the tenant or replaces its metadata; without `metadata` an existing one stays as it is. */
+export interface TenantChange {
+  readonly id: string
+  readonly metadata?: Record<string, string> | null | undefined
+  readonly policy?: Partial<PolicyOverrides> | undefined
+}
+
+/** Creates the tenant or changes what is given of it: metadata as a whole, the policy member by member. */
 export async function upsertTenant(
   tx: EntityManager,
-  { id, metadata }: { id: string; metadata?: Record<string, string> | null | undefined },
+  { id, metadata, policy = {} }: TenantChange,
 ): Promise<{ tenant: TenantRow; isNew: boolean }> {
   await lockTenantId(tx, id)
   const existing = await findLive(tx, id)
-  if (existing && metadata === undefined) return { tenant: await toRow(tx, existing), isNew: false }
+  const changesPolicy = Object.keys(policy).length > 0
+  if (existing && metadata === undefined && !changesPolicy)
+    return { tenant: await toRow(tx, existing), isNew: false }
   const now = new Date()
   const entity =
     existing ??
-    tx.create(TenantEntity, { uid: newTenantUid(), id, createdAt: now, publishedVersion: 0, deletedAt: null })
-  entity.metadata = metadata ?? null
+    tx.create(TenantEntity, {
+      uid: newTenantUid(),
+      id,
+      metadata: null,
+      policy: null,
+      createdAt: now,
+      publishedVersion: 0,
+      deletedAt: null,
+    })
+  if (metadata !== undefined) entity.metadata = metadata
+  if (changesPolicy) entity.policy = { ...NO_OVERRIDES, ...entity.policy, ...policy }
   entity.updatedAt = now
   entity.version = await nextVersion(tx)
   await tx.save(entity)
@@ -126,6 +144,7 @@ async function toRow(tx: EntityManager, entity: TenantEntity): Promise<TenantRow
     uid: entity.uid,
     id: entity.id,
     metadata: entity.metadata,
+    policy: entity.policy ?? NO_OVERRIDES,
     version: entity.version,
     createdAt: entity.createdAt.toISOString(),
     updatedAt: entity.updatedAt.toISOString(),

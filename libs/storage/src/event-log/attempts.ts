@@ -97,6 +97,47 @@ export async function findAttempt(
   return rows[0] ? toAttempt(rows[0]) : null
 }
 
+/** Newest attempts of an event's deliveries that wait for a next one, the nearest first. Uses attempts_by_event. */
+export async function listWaiting(
+  tx: EntityManager,
+  { tenantId, eventId, limit }: { tenantId: string; eventId: string; limit: number },
+): Promise<AttemptRecord[]> {
+  const rows: Row[] = await tx.query(
+    `SELECT * FROM attempts WHERE event_id = $1 AND tenant_id = $2 AND decision = 'retry' AND due_at > now()
+      ORDER BY due_at, attempt_id LIMIT ${limit}`,
+    [eventId, tenantId],
+  )
+  return rows.map(toAttempt)
+}
+
+/** The same for all attempts of a run. */
+export const runKeyOf = ({ deliveryId, run }: Pick<AttemptRecord, 'deliveryId' | 'run'>): string =>
+  `${deliveryId} ${run}`
+
+/** Number of the first attempt of each given attempt's run, by `runKeyOf`. Uses attempts_by_event. */
+export async function findFirstAttempts(
+  tx: EntityManager,
+  attempts: readonly AttemptRecord[],
+): Promise<Map<string, number>> {
+  if (attempts.length === 0) return new Map()
+  const rows: { delivery_id: string; run: string; first: number }[] = await tx.query(
+    `SELECT delivery_id, run, min(attempt) AS first FROM attempts
+      WHERE event_id = ANY($1) AND (delivery_id, run) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+      GROUP BY delivery_id, run`,
+    [
+      attempts.map(({ eventId }) => eventId),
+      attempts.map(({ deliveryId }) => deliveryId),
+      attempts.map(({ run }) => run),
+    ],
+  )
+  return new Map(
+    rows.map(({ delivery_id, run, first }) => [
+      runKeyOf({ deliveryId: delivery_id as DeliveryId, run: run as Run }),
+      first,
+    ]),
+  )
+}
+
 async function list(
   tx: EntityManager,
   query: AttemptQuery,

@@ -1,0 +1,45 @@
+import { FIRST_RUN, type AttemptRecord } from '@barnabas/domain'
+import {
+  findFirstAttempts,
+  listWaiting,
+  runKeyOf,
+  type EntityManager,
+  type EventRow,
+} from '@barnabas/storage'
+import type { Policies, PlannedAttempt } from '../retries/policies.js'
+
+/** More than a person reads of one event; an event may have ten thousand deliveries. */
+const MAX_WAITING = 100
+
+/** The attempts that would follow the next one of each given attempt's delivery, by the attempt. */
+export async function plannedAttempts(
+  tx: EntityManager,
+  attempts: readonly AttemptRecord[],
+  policies: Policies,
+): Promise<Map<AttemptRecord, PlannedAttempt[]>> {
+  const waiting = attempts.filter((attempt) => policies.isWaiting(attempt))
+  // Those of a first run begin with 1.
+  const firsts = await findFirstAttempts(
+    tx,
+    waiting.filter(({ run }) => run !== FIRST_RUN),
+  )
+  return new Map(
+    waiting.map((attempt) => [
+      attempt,
+      policies.plannedAttempts(attempt, firsts.get(runKeyOf(attempt)) ?? 1),
+    ]),
+  )
+}
+
+/** The deliveries of an event that wait for their next attempt, the nearest first. */
+export async function waitingDeliveries(tx: EntityManager, { meta }: EventRow, policies: Policies) {
+  const waiting = await listWaiting(tx, { tenantId: meta.tenantId, eventId: meta.id, limit: MAX_WAITING })
+  const planned = await plannedAttempts(tx, waiting, policies)
+  return waiting.map((attempt) => ({
+    delivery_id: attempt.deliveryId,
+    destination_id: attempt.destinationId,
+    attempt_number: attempt.attempt + 1,
+    next_attempt_at: attempt.dueAtMs === null ? null : new Date(attempt.dueAtMs).toISOString(),
+    planned_attempts: planned.get(attempt) ?? [],
+  }))
+}
