@@ -11,7 +11,14 @@ import {
   topicPlan,
 } from '@barnabas/kafka'
 import { openStorage, Storage } from '@barnabas/storage'
-import { Health, kafkaObserver, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
+import {
+  Health,
+  kafkaObserver,
+  Metrics,
+  observeCatalog,
+  observeFilters,
+  type Logger,
+} from '@barnabas/telemetry'
 import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
@@ -40,6 +47,8 @@ export class GatewayModule {
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
     const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
     observeCatalog(metrics, reader)
+    observeFilters(metrics, reader.catalog, log)
+    reader.catalog.prepareToMatch()
     const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
     const propagation = new Propagation(reader, () => relay.wake())
     const secrets = new SecretBox(settings.SECRET_KEYS)

@@ -96,6 +96,7 @@ describe('EventConsumer', () => {
         names,
         partitions: PARTITIONS,
         smallestTier: tierOf(5_000),
+        maxFiltered: 100,
         readOptions: () =>
           Promise.resolve({ ingestTopic: names.ingest, clusterId: 'c', maxEventBytes: 262_144, topics: [] }),
       },

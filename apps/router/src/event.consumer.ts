@@ -34,6 +34,8 @@ export interface EventConsumerOptions {
   readonly names: KafkaNames
   readonly partitions: number
   readonly smallestTier: Tier
+  /** How many destinations whose filters hold an event back are recorded with it. */
+  readonly maxFiltered: number
   /** Known once a broker has answered. */
   readonly readOptions: () => Promise<ReadOptions>
 }
@@ -149,14 +151,16 @@ export class EventConsumer {
     const recent = this.recentByLease.get(lease) ?? new RecentEvents()
     this.recentByLease.set(lease, recent)
     const { meta } = accepted.event
-    const routed = routeEvent(accepted, catalog, appliedOffset)
+    const { maxFiltered } = this.options
+    const routed = routeEvent(accepted, { catalog, catalogOffset: appliedOffset, maxFiltered })
     const result = await recent.once(repeatKeyOf(meta, catalog), () =>
       this.writeRouted(record, routed, lease),
     )
     const fields = { tenant_id: meta.tenantId, event_id: meta.id, topic: meta.topic }
     if (result === 'written') {
-      this.metrics.routed(record, routed.deliveryCount)
-      this.log.debug({ ...fields, records: routed.recordCount }, 'event.routed')
+      this.metrics.routed(record, routed)
+      const { deliveryCount: matched, filteredCount: filtered } = routed
+      this.log.debug({ ...fields, matched, filtered }, 'event.routed')
     }
     if (result === 'repeat') {
       this.repeats++

@@ -13,7 +13,7 @@ function catalogWith(count: number): Catalog {
 }
 
 function route(accepted: Accepted, catalog: Catalog, catalogOffset: number) {
-  const routed = routeEvent(accepted, catalog, catalogOffset)
+  const routed = routeEvent(accepted, { catalog, catalogOffset, maxFiltered: 2 })
   const [deliveries, routings] = [[...routed.deliveries], [...routed.routings]]
   expect(routed.recordCount).toBe(deliveries.length + routings.length)
   return { deliveries, routings }

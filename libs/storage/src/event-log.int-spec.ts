@@ -52,6 +52,8 @@ describe('the event log', () => {
     tenantUid: null,
     acceptedAtMs: NOW_MS,
     matched: [],
+    filtered: [],
+    filteredCount: 0,
     payload: Buffer.from('{}'),
     ...overrides,
   })

@@ -14,7 +14,14 @@ import {
 import { destinationJson } from '../destinations/destination-json.js'
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor, pagination, readListQuery, valueOf, valuesOf, type RawQuery } from '../http/query.js'
-import { attemptJson, deadLetterJson, eventJson, eventSummaryJson, responseJson } from './log-json.js'
+import {
+  attemptJson,
+  deadLetterJson,
+  eventDetailJson,
+  eventJson,
+  eventSummaryJson,
+  responseJson,
+} from './log-json.js'
 
 const LIST = { defaultLimit: 100, maxLimit: 1_000, orderBy: 'time' } as const
 
@@ -47,7 +54,7 @@ export class LogService {
     const tenantId = valueOf(query, 'tenant_id')
     const event = await this.storage.transaction((tx) => findEvent(tx, { id, tenantId }))
     if (!event) throw notFound('event')
-    return eventJson(event)
+    return eventDetailJson(event)
   }
 
   async listAttempts(query: RawQuery) {

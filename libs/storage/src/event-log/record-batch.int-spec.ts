@@ -73,6 +73,8 @@ describe('recording a batch', () => {
     tenantUid: null,
     acceptedAtMs: NOW_MS,
     matched: [],
+    filtered: [],
+    filteredCount: 0,
     payload: Buffer.from('{}'),
     ...overrides,
   })
