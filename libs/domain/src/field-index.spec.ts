@@ -1,12 +1,15 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { FieldIndex } from './field-index.js'
+import { filterKeyOf, type FilterKey } from './filter/required.js'
 
 type Scalar = string | number | boolean
 interface Wish {
   readonly path: readonly string[]
   readonly values: readonly Scalar[]
 }
+
+const keysOf = (values: readonly Scalar[]): FilterKey[] => values.flatMap((value) => filterKeyOf(value) ?? [])
 
 const find = <Entry>(index: FieldIndex<Entry>, data: unknown): Set<Entry> => {
   const found = new Set<Entry>()
@@ -45,11 +48,11 @@ describe('FieldIndex', () => {
     fc.assert(
       fc.property(fc.array(wish, { maxLength: 12 }), fc.array(fc.nat(11)), data, (wishes, removed, value) => {
         const index = new FieldIndex<Wish>()
-        for (const { path, values } of wishes) index.add(path, values, wishes.find((known) => known.path === path) as Wish)
+        for (const { path, values } of wishes) index.add(path, keysOf(values), wishes.find((known) => known.path === path) as Wish)
         const left = new Set(wishes)
         for (const at of removed) {
           const gone = wishes[at]
-          if (gone) index.remove(gone.path, gone.values, gone)
+          if (gone) index.remove(gone.path, keysOf(gone.values), gone)
           left.delete(gone as Wish)
         }
         const found = find(index, value)

@@ -1,30 +1,30 @@
-type Scalar = string | number | boolean
+import { isScalar } from './filter/json-value.js'
+import { filterKeyOf, type FilterKey } from './filter/required.js'
 
 /** Below so many children they are looked up one by one; above, the value's own members are gone through. Chosen. */
 const FEW_CHILDREN = 32
 
 /**
- * Entries by the value that they ask for at a path of members. Arrays on the way and at its end are transparent: an
- * entry is found when any element leads to its value, as equality in filters has it. Finds too much rather than too
- * little: values that are loosely equal (`1` and `"1"`) share a place. Not safe for concurrent use.
+ * Entries by the keys that they ask for at a path of members (`filterKeyOf`). Arrays on the way and at its end are transparent: an
+ * entry is found when any element leads to its value, as equality in filters has it. Not safe for concurrent use.
  */
 export class FieldIndex<Entry> {
   private readonly root = new Field<Entry>()
 
-  add(path: readonly string[], values: readonly Scalar[], entry: Entry): void {
+  add(path: readonly string[], keys: readonly FilterKey[], entry: Entry): void {
     let field = this.root
     for (const name of path) field = field.child(name)
-    for (const value of values) field.add(keyOf(value), entry)
+    for (const key of keys) field.add(key, entry)
   }
 
-  remove(path: readonly string[], values: readonly Scalar[], entry: Entry): void {
+  remove(path: readonly string[], keys: readonly FilterKey[], entry: Entry): void {
     const fields = [this.root]
     for (const name of path) {
       const next = fields.at(-1)?.children.get(name)
       if (!next) return
       fields.push(next)
     }
-    for (const value of values) fields.at(-1)?.remove(keyOf(value), entry)
+    for (const key of keys) fields.at(-1)?.remove(key, entry)
     for (let depth = path.length; depth > 0; depth--) {
       if (!fields[depth]?.isEmpty) return
       fields[depth - 1]?.children.delete(path[depth - 1] ?? '')
@@ -59,7 +59,8 @@ export class FieldIndex<Entry> {
       } else if (typeof value === 'object' && value !== null) {
         pushMembers(value as Record<string, unknown>, field, fields, values)
       } else if (isScalar(value)) {
-        const entries = field.entriesByKey.get(keyOf(value))
+        const key = filterKeyOf(value)
+        const entries = key === null ? undefined : field.entriesByKey.get(key)
         if (entries) tell(entries)
       }
     }
@@ -83,7 +84,7 @@ function pushMembers<Entry>(
 
 class Field<Entry> {
   readonly children = new Map<string, Field<Entry>>()
-  readonly entriesByKey = new Map<string | number, Set<Entry>>()
+  readonly entriesByKey = new Map<FilterKey, Set<Entry>>()
 
   get isEmpty(): boolean {
     return this.children.size === 0 && this.entriesByKey.size === 0
@@ -97,25 +98,15 @@ class Field<Entry> {
     return made
   }
 
-  add(key: string | number, entry: Entry): void {
+  add(key: FilterKey, entry: Entry): void {
     const known = this.entriesByKey.get(key)
     if (known) known.add(entry)
     else this.entriesByKey.set(key, new Set([entry]))
   }
 
-  remove(key: string | number, entry: Entry): void {
+  remove(key: FilterKey, entry: Entry): void {
     const known = this.entriesByKey.get(key)
     known?.delete(entry)
     if (known?.size === 0) this.entriesByKey.delete(key)
   }
-}
-
-const isScalar = (value: unknown): value is Scalar =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-
-/** Equal for all that JavaScript's `==` calls equal (ECMA-262, IsLooselyEqual), which filters' equality follows. */
-function keyOf(value: Scalar): string | number {
-  if (typeof value !== 'string') return Number(value)
-  const asNumber = Number(value)
-  return Number.isNaN(asNumber) ? value : asNumber
 }

@@ -2,7 +2,7 @@ import type { Catalog } from './catalog.js'
 import { isJsonType } from './cloud-events.js'
 import type { TenantEntry } from './destination.js'
 import type { Event } from './event.js'
-import type { FilterEvent } from './filter/index.js'
+import type { FilterEvent } from './filter/filter-event.js'
 import type { Selected } from './subscription-index.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { DestinationEntry } from './destination.js'
 import { FieldIndex } from './field-index.js'
-import type { FilterEvent } from './filter/index.js'
+import type { FilterEvent } from './filter/filter-event.js'
 import { FailureCutter, type FilteredDestination } from './filtered.js'
 import type { DestinationUid } from './ids.js'
 import { Popularity } from './popularity.js'
