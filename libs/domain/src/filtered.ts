@@ -50,8 +50,12 @@ export class FailureCutter {
   }
 }
 
-/** Also bounds what becomes of it as JSON, where one character may take six. */
+/** As JSON a character takes six at most, `\u0001`. */
+const MAX_JSON_CHARACTERS = 6
+
+/** Also bounds what becomes of it as JSON: twice as many characters and a few. */
 function cutText(text: string, maxCharacters: number): string {
+  if (text.length * MAX_JSON_CHARACTERS <= maxCharacters) return text
   const isLong = text.length > maxCharacters
   const cut = isLong ? text.slice(0, maxCharacters) : text
   if (JSON.stringify(cut).length > 2 * maxCharacters) return cut.slice(0, maxCharacters / 4) + CUT

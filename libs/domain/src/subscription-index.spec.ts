@@ -64,8 +64,8 @@ const catalogOf = (...destinations: DestinationEntry[]): Catalog => {
 function naive(seen: Event, destinations: Iterable<DestinationEntry>) {
   const [matched, filtered]: string[][] = [[], []]
   for (const { uid, id, topics, filter, disabledAt, deletedAt } of destinations) {
-    if (disabledAt !== null || deletedAt !== null) continue
-    if (seen.meta.destinationId !== null && seen.meta.destinationId !== id) continue
+    const isMeant = [null, id].includes(seen.meta.destinationId)
+    if (!isMeant || disabledAt !== null || deletedAt !== null) continue
     if (!topics.some((pattern) => compileTopicPattern(pattern)(seen.meta.topic))) continue
     const read = readFilter(filter)
     const passes = read.ok && (!read.value || compileFilter(read.value).passes(filterEventOf(seen)))
