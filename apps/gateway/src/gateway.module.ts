@@ -23,6 +23,8 @@ import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
 import { DestinationsService } from './destinations/destinations.service.js'
+import { FiltersController } from './filters/filters.controller.js'
+import { FiltersService } from './filters/filters.service.js'
 import type { GatewaySettings } from './gateway.config.js'
 import { ApiKeyGuard } from './http/api-key.guard.js'
 import { ErrorFilter } from './http/error.filter.js'
@@ -78,6 +80,7 @@ export class GatewayModule {
         PublishController,
         TenantsController,
         DestinationsController,
+        FiltersController,
         LogController,
         ReferenceController,
         SignalConsumer,
@@ -87,6 +90,7 @@ export class GatewayModule {
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
         { provide: DestinationsService, useValue: destinations },
+        { provide: FiltersService, useValue: new FiltersService(storage) },
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, secrets) },
         { provide: Storage, useValue: storage },

@@ -4,6 +4,8 @@ import {
   checkTopic,
   compileTopicPattern,
   metadataOf,
+  readFilter,
+  type Filter,
   type Problem,
 } from '@barnabas/domain'
 import { validationFailed } from '../http/api-error.js'
@@ -16,6 +18,7 @@ export interface CreateInput {
   readonly id: string | null
   readonly type: string
   readonly topics: readonly string[]
+  readonly filter: Filter | null
   readonly config: Json
   readonly credentials: Json
   readonly deliveryMetadata: Readonly<Record<string, string>>
@@ -30,6 +33,8 @@ export interface CreateInput {
 export interface PatchInput {
   readonly type: string | undefined
   readonly topics: readonly string[] | undefined
+  /** Replaced as a whole; null for none. */
+  readonly filter: Filter | null | undefined
   readonly config: Json | undefined
   readonly credentials: Json | undefined
   readonly deliveryMetadata: Json | null | undefined
@@ -65,6 +70,7 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     id: readId(given['id'], problems),
     type: typeof type === 'string' ? type : '',
     topics: isAbsent(given['topics']) ? [] : (readTopics(given['topics'], knownTopics, problems) ?? []),
+    filter: readOneFilter(given['filter'], problems),
     config: readObject(given['config'], 'config', problems) ?? {},
     credentials: readObject(given['credentials'], 'credentials', problems) ?? {},
     deliveryMetadata: metadataOf(given['delivery_metadata'], problems, 'delivery_metadata'),
@@ -73,7 +79,6 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems) ?? null,
     ...readImportedTimes(given, problems),
   }
-  checkFilter(given['filter'], problems)
   if (problems.length > 0) throw validationFailed(problems)
   return input
 }
@@ -95,6 +100,7 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
   const input: PatchInput = {
     type: typeof type === 'string' ? type : undefined,
     topics: readTopics(given['topics'], knownTopics, problems),
+    filter: given['filter'] === undefined ? undefined : readOneFilter(given['filter'], problems),
     config: readObject(given['config'], 'config', problems),
     credentials: readObject(given['credentials'], 'credentials', problems),
     deliveryMetadata: readMerge(given['delivery_metadata'], 'delivery_metadata', problems),
@@ -102,7 +108,6 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
     limits: readLimits(given['limits'], problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems),
   }
-  checkFilter(given['filter'], problems)
   if (problems.length > 0) throw validationFailed(problems)
   return input
 }
@@ -191,7 +196,9 @@ function readPast(value: unknown, path: string, problems: Problem[]): string | n
   return message === null ? (value as string) : undefined
 }
 
-function checkFilter(filter: unknown, problems: Problem[]): void {
-  if (isAbsent(filter) || (isObject(filter) && Object.keys(filter).length === 0)) return
-  problems.push({ path: 'filter', message: 'is not supported by this release; leave it out, or send null' })
+function readOneFilter(value: unknown, problems: Problem[]): Filter | null {
+  const read = readFilter(value)
+  if (read.ok) return read.value
+  problems.push(...read.failure)
+  return null
 }

@@ -55,7 +55,6 @@ export class DestinationsService {
         uid,
         tenantId,
         id: input.id ?? newDestinationId(),
-        filter: null,
         limits,
         config: settings.config,
         sealedCredentials: this.seal(uid, settings.credentials),
@@ -131,9 +130,10 @@ export class DestinationsService {
     if (input.type !== undefined && input.type !== entry.type) {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
-    const { topics, metadata, deliveryMetadata, limits } = input
+    const { topics, filter, metadata, deliveryMetadata, limits } = input
     return {
       ...(topics ? { topics } : {}),
+      ...(filter === undefined ? {} : { filter }),
       ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
       ...(deliveryMetadata === undefined
         ? {}
