@@ -214,7 +214,7 @@ export const METRICS = {
   },
   filters_unreadable: {
     kind: 'gauge', unit: null, labels: [], apps: ['gateway', 'router'],
-    about: 'Enabled destinations with a filter that this release cannot read: they get nothing. The log names each once.',
+    about: 'Enabled destinations with a filter that this release cannot read: no event goes to them. The log names each once.',
   },
   catalog_applied_offset: {
     kind: 'gauge', unit: null, labels: [], apps: CATALOG_READERS,
