@@ -17,6 +17,8 @@ export interface Routed {
   readonly deliveryCount: number
   /** Destinations that its topic selects and whose filters hold it back. */
   readonly filteredCount: number
+  /** How many of them the first routing names. */
+  readonly namedCount: number
   /** How many deliveries and routings there are. */
   readonly recordCount: number
   /** Made one by one while they are gone through: an event may have many thousands. To be gone through once. */
@@ -58,6 +60,7 @@ export function routeEvent(accepted: Accepted, { catalog, catalogOffset, maxFilt
   return {
     deliveryCount: tenant ? destinations.length : 0,
     filteredCount: match.filteredCount,
+    namedCount: match.filtered.length,
     recordCount: destinations.length + Math.max(1, Math.ceil(destinations.length / MAX_MATCHED_PER_ROUTING)),
     deliveries: tenant ? fanOut(accepted, tenant, destinations, catalogOffset) : [],
     routings: accountFor(accepted, match),
