@@ -12,7 +12,7 @@ describe('readOptions', () => {
   })
 
   it.each([['--fast'], ['thruput']])('refuses %s, and lists what there is', (arg) => {
-    expect(readOptions([arg])).toEqual({ mistake: expect.stringContaining('throughput, latency') })
+    expect(readOptions([arg])).toEqual({ mistake: expect.stringContaining('matching, throughput, latency') })
   })
 
   it('does not record what a quick run measured', () => {

@@ -1,4 +1,5 @@
 export const PHASE_NAMES = [
+  'matching',
   'throughput',
   'latency',
   'fanout',

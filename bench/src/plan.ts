@@ -17,6 +17,8 @@ export interface Plan {
   readonly fanOutWarmUpMs: number
   readonly isolationMs: number
   readonly latenessMs: number
+  /** Events that are matched, and destinations that are changed, for each number of filters. */
+  readonly matchingEvents: number
   readonly memoryDestinations: number
   /** How many of them get one event each. */
   readonly memoryDelivered: number
@@ -49,6 +51,7 @@ export const FULL: Plan = {
   fanOutWarmUpMs: 1_000,
   isolationMs: 30_000,
   latenessMs: 20_000,
+  matchingEvents: 10_000,
   memoryDestinations: 10_000,
   memoryDelivered: 1_000,
   scaleWindowMs: 12_000,
@@ -68,6 +71,7 @@ export const QUICK: Plan = {
   fanOutWarmUpMs: 200,
   isolationMs: 5_000,
   latenessMs: 3_000,
+  matchingEvents: 500,
   memoryDestinations: 200,
   memoryDelivered: 50,
   scaleWindowMs: 3_000,

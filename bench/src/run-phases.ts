@@ -10,8 +10,9 @@ import { fanOut } from './phases/fan-out.js'
 import { isolationFromBlackHole, isolationFromMany, isolationWithoutRest } from './phases/isolation.js'
 import { lateness } from './phases/lateness.js'
 import { latency } from './phases/latency.js'
+import { matching } from './phases/matching.js'
 import { memory } from './phases/memory.js'
-import type { Phase } from './phases/phase.js'
+import type { LocalPhase, Phase } from './phases/phase.js'
 import { raw } from './phases/raw.js'
 import { scale } from './phases/scale.js'
 import { size } from './phases/size.js'
@@ -20,6 +21,8 @@ import { FULL, QUICK } from './plan.js'
 import { renderSection } from './report/report.js'
 import { STACK_KINDS, startStack, type StackKind } from './stack.js'
 import type { Stops } from './stops.js'
+
+const LOCAL_PHASES: readonly LocalPhase[] = [matching]
 
 /** In the order in which they run on their stack. */
 const PHASES: readonly Phase[] = [
@@ -60,11 +63,12 @@ export async function runPhases(
   options: Options,
   { stops, say, show }: Surroundings,
 ): Promise<{ sections: string[]; isComplete: boolean }> {
-  const workers = await startWorkers(options, stops, say)
-  const outcomes: Outcome[] = []
-  for (const kind of STACK_KINDS) {
-    const phases = PHASES.filter(({ name, stack }) => stack === kind && options.phases.includes(name))
-    for await (const outcome of runOnStack(workers, { kind, phases, stops })) {
+  const outcomes = runLocally(options, say)
+  for (const { section } of outcomes) show(section)
+  const isAsked = ({ name }: Phase): boolean => options.phases.includes(name)
+  if (PHASES.some(isAsked)) {
+    const workers = await startWorkers(options, stops, say)
+    for await (const outcome of runOnStacks(workers, PHASES.filter(isAsked), stops)) {
       outcomes.push(outcome)
       show(outcome.section)
     }
@@ -72,6 +76,29 @@ export async function runPhases(
   return {
     sections: outcomes.map(({ section }) => section),
     isComplete: outcomes.every(({ isMeasured }) => isMeasured),
+  }
+}
+
+/** Before there are services, which would take time from it. */
+function runLocally({ phases, isQuick }: Options, say: (sentence: string) => void): Outcome[] {
+  const asked = LOCAL_PHASES.filter(({ name }) => phases.includes(name))
+  return asked.map(({ name, run }) => {
+    try {
+      return { section: renderSection(name, run(isQuick ? QUICK : FULL, say)), isMeasured: true }
+    } catch (error) {
+      return { section: renderSection(name, `Not measured: ${String(error)}`), isMeasured: false }
+    }
+  })
+}
+
+async function* runOnStacks(
+  workers: Workers,
+  asked: readonly Phase[],
+  stops: Stops,
+): AsyncGenerator<Outcome> {
+  for (const kind of STACK_KINDS) {
+    const phases = asked.filter(({ stack }) => stack === kind)
+    yield* runOnStack(workers, { kind, phases, stops })
   }
 }
 

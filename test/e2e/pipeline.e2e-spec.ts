@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals'
 import { startStack, type Stack } from './support/stack.js'
 import { describeApi } from './suites/api.js'
 import { describeDelivery } from './suites/delivery.js'
+import { describeFiltering } from './suites/filtering.js'
 import { describeIngest } from './suites/ingest.js'
 import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
@@ -22,6 +23,7 @@ describe('the whole pipeline', () => {
   afterAll(() => started?.stop(), START_TIMEOUT_MS)
 
   describeDelivery(stack)
+  describeFiltering(stack)
   describeRetries(stack)
   describeIngest(stack)
   describePayloads(stack)

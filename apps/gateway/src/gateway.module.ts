@@ -11,11 +11,20 @@ import {
   topicPlan,
 } from '@barnabas/kafka'
 import { openStorage, Storage } from '@barnabas/storage'
-import { Health, kafkaObserver, Metrics, observeCatalog, type Logger } from '@barnabas/telemetry'
+import {
+  Health,
+  kafkaObserver,
+  Metrics,
+  observeCatalog,
+  observeFilters,
+  type Logger,
+} from '@barnabas/telemetry'
 import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
 import { DestinationsService } from './destinations/destinations.service.js'
+import { FiltersController } from './filters/filters.controller.js'
+import { FiltersService } from './filters/filters.service.js'
 import type { GatewaySettings } from './gateway.config.js'
 import { ApiKeyGuard } from './http/api-key.guard.js'
 import { ErrorFilter } from './http/error.filter.js'
@@ -41,6 +50,8 @@ export class GatewayModule {
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
     const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
     observeCatalog(metrics, reader)
+    observeFilters(metrics, reader.catalog, log)
+    reader.catalog.prepareToMatch()
     const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
     const propagation = new Propagation(reader, () => relay.wake())
     const secrets = new SecretBox(settings.SECRET_KEYS)
@@ -71,6 +82,7 @@ export class GatewayModule {
         PublishController,
         TenantsController,
         DestinationsController,
+        FiltersController,
         LogController,
         ReferenceController,
         SignalConsumer,
@@ -80,6 +92,7 @@ export class GatewayModule {
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
         { provide: DestinationsService, useValue: destinations },
+        { provide: FiltersService, useValue: new FiltersService(storage) },
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, { secrets, policies }) },
         { provide: Policies, useValue: policies },

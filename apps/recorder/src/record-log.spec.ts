@@ -41,6 +41,8 @@ const routing = (overrides: Partial<Routing> = {}): Routing => ({
   tenantUid: null,
   acceptedAtMs: Date.now(),
   matched: [],
+  filtered: [],
+  filteredCount: 0,
   payload: Buffer.from('{"a":1}'),
   ...overrides,
 })

@@ -110,6 +110,8 @@ describe('the recorder on a real Kafka and PostgreSQL', () => {
     tenantUid: null,
     acceptedAtMs: Date.now(),
     matched: [],
+    filtered: [],
+    filteredCount: 0,
     payload: Buffer.from('{"order_id":1}'),
     ...overrides,
   })

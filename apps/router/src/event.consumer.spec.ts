@@ -26,6 +26,9 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+const bytesOf = ({ value, headers }: OutRecord): number =>
+  (value?.length ?? 0) + Object.values(headers ?? {}).reduce((sum, header) => sum + header.length, 0)
+
 /** Keeps what it is given and acknowledges when told. */
 class HeldProducer implements LogProducer {
   readonly pending: Pending[] = []
@@ -37,7 +40,7 @@ class HeldProducer implements LogProducer {
     return new Promise((resolve, reject) => {
       this.pending.push({ record, resolve, reject })
       this.highestCount = Math.max(this.highestCount, this.pending.length)
-      const bytes = this.pending.reduce((sum, one) => sum + (one.record.value?.length ?? 0), 0)
+      const bytes = this.pending.reduce((sum, one) => sum + bytesOf(one.record), 0)
       this.highestBytes = Math.max(this.highestBytes, bytes)
     })
   }
@@ -96,6 +99,7 @@ describe('EventConsumer', () => {
         names,
         partitions: PARTITIONS,
         smallestTier: tierOf(5_000),
+        maxFiltered: 100,
         readOptions: () =>
           Promise.resolve({ ingestTopic: names.ingest, clusterId: 'c', maxEventBytes: 262_144, topics: [] }),
       },
@@ -113,11 +117,11 @@ describe('EventConsumer', () => {
     resume: () => undefined,
   })
 
-  function destinations(count: number): void {
+  function destinations(count: number, filter: object | null = null): void {
     const tenant = aTenant()
     catalog.apply(tenant)
     for (let at = 0; at < count; at++)
-      catalog.apply(aDestination({ tenantUid: tenant.uid, tenantId: tenant.id, id: `d${at}` }))
+      catalog.apply(aDestination({ tenantUid: tenant.uid, tenantId: tenant.id, id: `d${at}`, filter }))
   }
 
   function recordOf(event: Event, offset: number): LogRecord {
@@ -173,6 +177,18 @@ describe('EventConsumer', () => {
     consumer.onEvents({ records, lease })
     await producer.acknowledgeAll(() => done.length === records.length)
     expect(writtenTo(names.deliveries)).toHaveLength(4_000)
+    expect(producer.highestBytes).toBeGreaterThan(4 * 1024 * 1024)
+    expect(producer.highestBytes).toBeLessThanOrEqual(16 * 1024 * 1024)
+  })
+
+  it('bounds what is unacknowledged of many events that many filters hold back', async () => {
+    const [wanted, given] = ['x', 'y'].map((letter) => letter.repeat(99))
+    destinations(100, { data: { note: wanted } })
+    const payload = Buffer.from(JSON.stringify({ note: given }))
+    const records = Array.from({ length: 1_000 }, (_, offset) => recordOf(anEvent({}, payload), offset))
+    consumer.onEvents({ records, lease })
+    await producer.acknowledgeAll(() => done.length === records.length)
+    expect(writtenTo(names.routings)).toHaveLength(1_000)
     expect(producer.highestBytes).toBeGreaterThan(4 * 1024 * 1024)
     expect(producer.highestBytes).toBeLessThanOrEqual(16 * 1024 * 1024)
   })

@@ -34,6 +34,8 @@ export interface EventConsumerOptions {
   readonly names: KafkaNames
   readonly partitions: number
   readonly smallestTier: Tier
+  /** How many destinations whose filters hold an event back are recorded with it. */
+  readonly maxFiltered: number
   /** Known once a broker has answered. */
   readonly readOptions: () => Promise<ReadOptions>
 }
@@ -46,7 +48,7 @@ const CATALOG_WAIT_MS = 5 * SECOND
 const RETRY_MS = SECOND / 2
 /**
  * Events that are worked on at once in this process. At 10 ms until Kafka acknowledges, a thousand are 100,000 a
- * second; with 10,000 destinations each, their matches take 80 MB.
+ * second; with 10,000 destinations each, their matches take 80 MB, and with a hundred named that hold them back 30 MB.
  */
 const MAX_EVENTS_UNDER_WORK = 1_000
 /** What an event leads to is encoded and written in portions, so that one with many destinations fits into memory. */
@@ -56,6 +58,8 @@ const PORTION_BYTES = 1024 * 1024
 const MAX_ENCODED_BYTES = 16 * 1024 * 1024
 /** Metadata that an event's record does not have and what follows from it has, about: ids, times, framing. */
 const RECORD_OVERHEAD_BYTES = 512
+/** What one destination that holds an event back takes in a routing, with a long id, rule and values. */
+const NAMED_BYTES = 512
 
 /** Every batch waits for the same thing. */
 const SAY_INTERVAL_MS = 5 * SECOND
@@ -149,14 +153,16 @@ export class EventConsumer {
     const recent = this.recentByLease.get(lease) ?? new RecentEvents()
     this.recentByLease.set(lease, recent)
     const { meta } = accepted.event
-    const routed = routeEvent(accepted, catalog, appliedOffset)
+    const { maxFiltered } = this.options
+    const routed = routeEvent(accepted, { catalog, catalogOffset: appliedOffset, maxFiltered })
     const result = await recent.once(repeatKeyOf(meta, catalog), () =>
       this.writeRouted(record, routed, lease),
     )
     const fields = { tenant_id: meta.tenantId, event_id: meta.id, topic: meta.topic }
     if (result === 'written') {
-      this.metrics.routed(record, routed.deliveryCount)
-      this.log.debug({ ...fields, records: routed.recordCount }, 'event.routed')
+      this.metrics.routed(record, routed)
+      const { deliveryCount: matched, filteredCount: filtered } = routed
+      this.log.debug({ ...fields, matched, filtered }, 'event.routed')
     }
     if (result === 'repeat') {
       this.repeats++
@@ -170,7 +176,9 @@ export class EventConsumer {
     const portion = Math.max(1, Math.min(PORTION_RECORDS, Math.floor(PORTION_BYTES / bytesEach)))
     const iterator = this.consequences(record, routed)
     for (let left = routed.recordCount; left > 0; left -= portion) {
-      const weight = Math.min(portion, left) * bytesEach
+      // Routings come last, so that those who hold the event back are in the last portion, as a rule.
+      const namedBytes = left <= portion ? routed.namedCount * NAMED_BYTES : 0
+      const weight = Math.min(portion, left) * bytesEach + namedBytes
       const turn = this.encodedBytes.enter(weight)
       if (turn) await turn
       const result = await this.writeAll(take(iterator, portion), lease)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { Catalog } from '@barnabas/domain'
+import { Catalog, newTenantUid } from '@barnabas/domain'
 import { aDestination, anEvent, aTenant } from '@barnabas/testing'
 import { MAX_MATCHED_PER_ROUTING, routeEvent, type Accepted } from './route-event.js'
 
@@ -13,7 +13,7 @@ function catalogWith(count: number): Catalog {
 }
 
 function route(accepted: Accepted, catalog: Catalog, catalogOffset: number) {
-  const routed = routeEvent(accepted, catalog, catalogOffset)
+  const routed = routeEvent(accepted, { catalog, catalogOffset, maxFiltered: 2 })
   const [deliveries, routings] = [[...routed.deliveries], [...routed.routings]]
   expect(routed.recordCount).toBe(deliveries.length + routings.length)
   return { deliveries, routings }
@@ -45,6 +45,23 @@ describe('routeEvent', () => {
     expect(deliveries).toEqual([])
     expect(routings).toEqual([
       expect.objectContaining({ tenantUid: null, matched: [], payload: accepted.event.payload }),
+    ])
+  })
+
+  it('names some of the destinations that hold an event back, in its first record, and counts all', () => {
+    const catalog = catalogWith(MAX_MATCHED_PER_ROUTING + 1)
+    const tenantUid = catalog.tenant('acme')?.uid ?? newTenantUid()
+    for (const id of ['f1', 'f2', 'f3'])
+      catalog.apply(aDestination({ tenantUid, id, filter: { data: { order_id: { $gt: 1 } } } }))
+    const { deliveries, routings } = route(accepted, catalog, 0)
+    expect(deliveries).toHaveLength(MAX_MATCHED_PER_ROUTING + 1)
+    const failure = { rule: 'data.order_id.$gt', expected: 1, actual: 1 }
+    expect(routings.map(({ filtered, filteredCount }) => ({ filtered, filteredCount }))).toEqual([
+      {
+        filtered: ['f1', 'f2'].map((id) => ({ uid: expect.any(String), id, ...failure })),
+        filteredCount: 3,
+      },
+      { filtered: [], filteredCount: 0 },
     ])
   })
 

@@ -2,7 +2,14 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { MINUTE, SECOND, systemClock, tierOf } from '@barnabas/domain'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
-import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
+import {
+  Health,
+  kafkaObserver,
+  observeCatalog,
+  observeFilters,
+  type Logger,
+  type Metrics,
+} from '@barnabas/telemetry'
 import { EventConsumer, LOG, OPTIONS, PRODUCER, type EventConsumerOptions } from './event.consumer.js'
 import type { ReadOptions } from './read-record.js'
 import type { RouterSettings } from './router.config.js'
@@ -46,12 +53,15 @@ export class RouterModule {
       names,
       partitions: settings.PARTITIONS,
       smallestTier,
+      maxFiltered: settings.MAX_FILTERED_RECORDED,
       readOptions,
     }
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
     observeCatalog(metrics, catalog)
+    observeFilters(metrics, catalog.catalog, log)
+    catalog.catalog.prepareToMatch()
     catalog.start()
     return {
       module: RouterModule,

@@ -121,7 +121,7 @@ describe('matchSubscriptions', () => {
       acme,
       destination(acme, { id: 'off', disabledAt: DELETED }),
       destination(acme, { id: 'gone', deletedAt: DELETED }),
-      destination(acme, { id: 'filtered', filter: { data: {} } }),
+      destination(acme, { id: 'filtered', filter: { data: { amount: { $future: 1 } } } }),
       destination(acme, { id: 'on' }),
     )
     expect(idsOf(catalog)).toEqual(['on'])

@@ -7,19 +7,8 @@ import {
   type TenantEntry,
 } from './destination.js'
 import type { DestinationUid, TenantUid } from './ids.js'
-import { compileTopicPattern, isPattern } from './topic-pattern.js'
-
-interface Subscription {
-  readonly destination: DestinationEntry
-  readonly matches: (topic: string) => boolean
-}
-
-/** One tenant's live destinations, arranged for matching: exact topics by map, patterns one by one. */
-interface TenantIndex {
-  readonly byId: Map<string, DestinationEntry>
-  readonly byExactTopic: Map<string, DestinationEntry[]>
-  readonly byPattern: Subscription[]
-}
+import { TenantDestinations, type UnreadableFilterListener } from './tenant-destinations.js'
+import type { SubscriptionIndex } from './subscription-index.js'
 
 /**
  * All tenants, destinations and operator switches, in memory. Entries may be applied in any order and repeatedly: the highest
@@ -28,9 +17,9 @@ interface TenantIndex {
 export class Catalog {
   private readonly entryByUid = new Map<string, CatalogEntry>()
   private readonly tenantById = new Map<string, TenantEntry>()
-  private readonly destinationsByTenant = new Map<TenantUid, Map<DestinationUid, DestinationEntry>>()
-  /** Built when first asked for, dropped on change. */
-  private readonly indexByTenant = new Map<TenantUid, TenantIndex>()
+  private readonly destinationsByTenant = new Map<TenantUid, TenantDestinations>()
+  private readonly unreadableListeners = new Set<UnreadableFilterListener>()
+  private isReadyToMatch = false
 
   /** Takes a snapshot in; returns false for one that is older than, or the same as, what is known. */
   apply(entry: CatalogEntry): boolean {
@@ -48,8 +37,7 @@ export class Catalog {
     if (!entry) return
     this.entryByUid.delete(uid)
     if (entry.kind === 'destination') {
-      this.destinationsByTenant.get(entry.tenantUid)?.delete(entry.uid)
-      this.indexByTenant.delete(entry.tenantUid)
+      this.removeDestination(entry)
     } else if (entry.kind === 'tenant' && this.tenantById.get(entry.id)?.uid === entry.uid) {
       this.tenantById.delete(entry.id)
     }
@@ -89,15 +77,33 @@ export class Catalog {
 
   /** The live destination of a tenant with this public id. */
   destination(tenantUid: TenantUid, id: string): DestinationEntry | undefined {
-    return this.index(tenantUid).byId.get(id)
+    return this.destinationsByTenant.get(tenantUid)?.byId(id)
   }
 
-  /** Every live destination of the tenant, disabled ones included, that one of its topic patterns selects. */
-  subscribed(tenantUid: TenantUid, topic: string): DestinationEntry[] {
-    const index = this.index(tenantUid)
-    const found = new Set(index.byExactTopic.get(topic))
-    for (const { destination, matches } of index.byPattern) if (matches(topic)) found.add(destination)
-    return [...found]
+  /** The tenant's enabled destinations, arranged for matching; undefined when it has none, not even disabled ones. */
+  subscriptions(tenantUid: TenantUid): SubscriptionIndex | undefined {
+    return this.destinationsByTenant.get(tenantUid)?.subscriptions()
+  }
+
+  /**
+   * Arranges what is applied from now on for matching at once, change by change. Without it a tenant's destinations are
+   * arranged when first asked for, which takes a second for a hundred thousand: for apps that do not match.
+   */
+  prepareToMatch(): void {
+    this.isReadyToMatch = true
+  }
+
+  /** Told once for each version of such a destination. */
+  onUnreadableFilter(listener: UnreadableFilterListener): () => void {
+    this.unreadableListeners.add(listener)
+    return () => this.unreadableListeners.delete(listener)
+  }
+
+  /** How many enabled destinations have a filter that this release cannot read, as far as arranged. */
+  get unreadableFilterCount(): number {
+    let count = 0
+    for (const destinations of this.destinationsByTenant.values()) count += destinations.unreadableFilterCount
+    return count
   }
 
   private applyTenant(entry: TenantEntry): void {
@@ -111,39 +117,24 @@ export class Catalog {
   }
 
   private applyDestination(entry: DestinationEntry): void {
-    const ofTenant =
-      this.destinationsByTenant.get(entry.tenantUid) ?? new Map<DestinationUid, DestinationEntry>()
-    this.destinationsByTenant.set(entry.tenantUid, ofTenant)
-    if (isLive(entry)) ofTenant.set(entry.uid, entry)
-    else ofTenant.delete(entry.uid)
-    this.indexByTenant.delete(entry.tenantUid)
+    if (!isLive(entry)) {
+      this.removeDestination(entry)
+      return
+    }
+    let ofTenant = this.destinationsByTenant.get(entry.tenantUid)
+    if (!ofTenant) {
+      ofTenant = new TenantDestinations((destination, problems) => {
+        for (const listener of this.unreadableListeners) listener(destination, problems)
+      })
+      this.destinationsByTenant.set(entry.tenantUid, ofTenant)
+    }
+    ofTenant.put(entry)
+    if (this.isReadyToMatch) ofTenant.subscriptions()
   }
 
-  private index(tenantUid: TenantUid): TenantIndex {
-    const existing = this.indexByTenant.get(tenantUid)
-    if (existing) return existing
-    const index = buildIndex(this.destinationsByTenant.get(tenantUid)?.values() ?? [])
-    this.indexByTenant.set(tenantUid, index)
-    return index
+  private removeDestination({ tenantUid, uid }: DestinationEntry): void {
+    const ofTenant = this.destinationsByTenant.get(tenantUid)
+    ofTenant?.remove(uid)
+    if (ofTenant?.isEmpty) this.destinationsByTenant.delete(tenantUid)
   }
-}
-
-function buildIndex(destinations: Iterable<DestinationEntry>): TenantIndex {
-  const index: TenantIndex = { byId: new Map(), byExactTopic: new Map(), byPattern: [] }
-  for (const destination of destinations) {
-    const sameId = index.byId.get(destination.id)
-    if (!sameId || sameId.version < destination.version) index.byId.set(destination.id, destination)
-    for (const topic of destination.topics) addTopic(index, destination, topic)
-  }
-  return index
-}
-
-function addTopic(index: TenantIndex, destination: DestinationEntry, topic: string): void {
-  if (isPattern(topic)) {
-    index.byPattern.push({ destination, matches: compileTopicPattern(topic) })
-    return
-  }
-  const sameTopic = index.byExactTopic.get(topic)
-  if (sameTopic) sameTopic.push(destination)
-  else index.byExactTopic.set(topic, [destination])
 }

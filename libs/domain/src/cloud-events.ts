@@ -56,11 +56,12 @@ function structuredData(
   if (typeof encoded === 'string') return { payload: Buffer.from(encoded, 'base64'), contentType }
   const data = attributes['data']
   // JSON event format §3.1: text of a non-JSON media type stands as a JSON string and means its characters.
-  if (typeof data === 'string' && !isJson(contentType)) return { payload: Buffer.from(data), contentType }
+  if (typeof data === 'string' && !isJsonType(contentType)) return { payload: Buffer.from(data), contentType }
   return { payload: rawMember(value, 'data') ?? Buffer.alloc(0), contentType }
 }
 
-const isJson = (contentType: string): boolean => /^[^;]*[/+]json\s*(;|$)/i.test(contentType)
+/** Whether a media type says JSON. */
+export const isJsonType = (contentType: string): boolean => /^[^;]*[/+]json\s*(;|$)/i.test(contentType)
 
 function draftOf(
   attributes: Record<string, unknown>,

@@ -1,4 +1,5 @@
 import type { EventMeta } from './event.js'
+import type { FilteredDestination } from './filtered.js'
 import type { DestinationUid, TenantUid } from './ids.js'
 
 /** A destination that an event was routed to. */
@@ -14,6 +15,10 @@ export interface Routing {
   readonly tenantUid: TenantUid | null
   readonly acceptedAtMs: number
   readonly matched: readonly MatchedDestination[]
+  /** The first few of those whose topics select the event and whose filters hold it back. */
+  readonly filtered: readonly FilteredDestination[]
+  /** How many there are. */
+  readonly filteredCount: number
   readonly payload: Buffer
 }
 

@@ -63,7 +63,10 @@ describe('codecs', () => {
     }
     const [destination, tenant] = [aDestination(), aTenant()]
     const matched = [{ uid: destination.uid, id: 'd1' }]
-    const routing = { event: event.meta, tenantUid: tenant.uid, acceptedAtMs: 5, matched, payload: HOSTILE }
+    const place = { event: event.meta, tenantUid: tenant.uid, acceptedAtMs: 5 }
+    const failure = { rule: 'data.a.$gte', expected: 5, actual: ['\ud800'] }
+    const filtered = [{ uid: destination.uid, id: 'd2', ...failure }]
+    const routing = { ...place, matched, filtered, filteredCount: 7, payload: HOSTILE }
     expect(decodeRouting(recordOf(encodeRouting(routing)))).toEqual({ ok: true, value: routing })
     for (const entry of [destination, tenant]) {
       const message = { kind: 'entry', entry } as const
@@ -86,6 +89,15 @@ describe('codecs', () => {
     const old = { value: payload, headers: { barnabas: JSON.stringify({ v: 1, delivery: meta }) } }
     expect(decodeDelivery(recordOf(old))).toEqual({ ok: true, value: delivery })
     expect([firstAttempt, runStartedAtMs]).toEqual([1, 99])
+  })
+
+  it('reads a routing that was written before there were filters as held back by none', () => {
+    const written = { event: anEvent().meta, tenantUid: null, acceptedAtMs: 5, matched: [] }
+    const old = { value: HOSTILE, headers: { barnabas: JSON.stringify({ v: 1, routing: written }) } }
+    expect(decodeRouting(recordOf(old))).toEqual({
+      ok: true,
+      value: { ...written, filtered: [], filteredCount: 0, payload: HOSTILE },
+    })
   })
 
   it.each<[string, Record<string, string>, string]>([

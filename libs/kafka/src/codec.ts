@@ -217,9 +217,15 @@ export function encodeRouting(routing: Routing): Encoded {
   return encode({ routing: meta }, payload)
 }
 
+type LaterRoutingMember = 'filtered' | 'filteredCount'
+type RoutingMeta = Omit<Routing, 'payload' | LaterRoutingMember> & Partial<Pick<Routing, LaterRoutingMember>>
+
 export function decodeRouting(record: LogRecord): Result<Routing, Unreadable> {
-  const read = decode<{ routing: Omit<Routing, 'payload'> }>(record)
-  return read.ok ? ok({ ...read.value.routing, payload: record.value ?? NOTHING }) : read
+  const read = decode<{ routing: RoutingMeta }>(record)
+  if (!read.ok) return read
+  // Records that were written before there were filters name none that held an event back.
+  const before = { filtered: [], filteredCount: 0 }
+  return ok({ ...before, ...read.value.routing, payload: record.value ?? NOTHING })
 }
 
 export const encodeSignal = (signal: Signal): Encoded => encode({ signal }, NOTHING)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { DAY, type AttemptRecord, type Routing, type Signal } from '@barnabas/domain'
+import { DAY, type AttemptRecord, type EventMeta, type Routing, type Signal } from '@barnabas/domain'
 import {
   anAttempt,
   aDestination,
@@ -52,6 +52,8 @@ describe('the event log', () => {
     tenantUid: null,
     acceptedAtMs: NOW_MS,
     matched: [],
+    filtered: [],
+    filteredCount: 0,
     payload: Buffer.from('{}'),
     ...overrides,
   })
@@ -273,6 +275,28 @@ describe('the event log', () => {
     }
     expect([await statuses('success'), await statuses('failed')]).toEqual([['delivered'], ['retryable']])
     expect(await storage.transaction((tx) => findEvent(tx, { id: event.id, tenantId: 'other' }))).toBeNull()
+  })
+
+  it('keeps which destinations held an event back, by which rule, and how many there were', async () => {
+    const { uid } = aDestination()
+    const [event, other] = [anEventMeta({ tenantId }), anEventMeta({ tenantId })]
+    const filtered = [
+      { uid, id: 'd1', rule: 'data.amount.$gte', expected: 9, actual: '\u0000 \ud800' },
+      { uid, id: 'd2', rule: 'data.type', expected: ['a', null] },
+    ]
+    await record({
+      items: items(0, [routing({ event, filtered, filteredCount: 7 }), routing({ event: other })]),
+    })
+    const find = ({ id }: EventMeta) => storage.transaction((tx) => findEvent(tx, { id, tenantId }))
+    expect(await find(event)).toMatchObject({ filtered, filteredCount: 7 })
+    expect(await find(other)).toMatchObject({ filtered: [], filteredCount: 0 })
+    const counts = (await eventsOf()).map(({ meta, filteredCount }) => [meta.id, filteredCount])
+    expect(new Map(counts as [string, number][])).toEqual(
+      new Map([
+        [event.id, 7],
+        [other.id, 0],
+      ]),
+    )
   })
 
   it('counts a dead letter no more once it was delivered in a later run', async () => {

@@ -177,6 +177,16 @@ export const migrations: readonly Migration[] = [
     `,
   },
   {
+    version: 5,
+    about:
+      'Destinations whose filters held an event back. Adds columns without a rewrite: blocks events for a moment. The ' +
+      'previous release survives it, and logs none of them.',
+    sql: `
+      ALTER TABLE events ADD COLUMN filtered text;
+      ALTER TABLE events ADD COLUMN filtered_count integer NOT NULL DEFAULT 0;
+    `,
+  },
+  {
     version: 6,
     about:
       'Retry policies of tenants and destinations. Adds columns without a rewrite: blocks both tables for a moment. The ' +

@@ -33,6 +33,11 @@ export const LABELS = {
   kafka_topic: {
     about: "The Kafka topic without its prefix; `delay` stands for every tier's, `other` for none of ours.",
   },
+  match: {
+    about:
+      "What a destination's filter said of an event that its topics selected; no filter lets everything pass.",
+    values: ['matched', 'filtered'],
+  },
   memory: { about: 'Part of the memory.', values: ['rss', 'heap_used', 'heap_total', 'external'] },
   method: { about: 'HTTP method.' },
   mode: { about: 'Where the time was spent.', values: ['user', 'system'] },
@@ -108,6 +113,10 @@ export const METRICS = {
   deliveries_made: {
     kind: 'counter', unit: null, labels: [], apps: ['router'],
     about: 'Deliveries that were made of events: one per matching destination.',
+  },
+  destinations_selected: {
+    kind: 'counter', unit: null, labels: ['match'], apps: ['router'],
+    about: 'Destinations whose topics selected an event: those that get it, and those whose filters held it back.',
   },
   routing_delay: {
     kind: 'histogram', unit: 'seconds', labels: [], apps: ['router'], buckets: DELAY_SECONDS,
@@ -202,6 +211,10 @@ export const METRICS = {
   catalog_entries: {
     kind: 'gauge', unit: null, labels: [], apps: CATALOG_READERS,
     about: 'Tenants, destinations and switches in memory, deleted ones as long as their marker is kept.',
+  },
+  filters_unreadable: {
+    kind: 'gauge', unit: null, labels: [], apps: ['gateway', 'router'],
+    about: 'Enabled destinations with a filter that this release cannot read: no event goes to them. The log names each once.',
   },
   catalog_applied_offset: {
     kind: 'gauge', unit: null, labels: [], apps: CATALOG_READERS,

@@ -26,8 +26,24 @@ const KAFKA: readonly MetricKey[] = [
 
 /** What an app shows once events have passed through it. */
 const SHOWN: Readonly<Record<AppName, readonly MetricKey[]>> = {
-  gateway: [...PROCESS, ...CATALOG, 'events_accepted', 'events_refused', 'http_request_duration'],
-  router: [...PROCESS, ...CATALOG, ...KAFKA, 'events_routed', 'deliveries_made', 'routing_delay'],
+  gateway: [
+    ...PROCESS,
+    ...CATALOG,
+    'filters_unreadable',
+    'events_accepted',
+    'events_refused',
+    'http_request_duration',
+  ],
+  router: [
+    ...PROCESS,
+    ...CATALOG,
+    ...KAFKA,
+    'filters_unreadable',
+    'events_routed',
+    'deliveries_made',
+    'destinations_selected',
+    'routing_delay',
+  ],
   dispatcher: [
     ...PROCESS,
     ...CATALOG,
@@ -52,6 +68,7 @@ const GROWING: Readonly<Record<AppName, readonly Series[]>> = {
     ['barnabas_catalog_applied_offset'],
     ['barnabas_events_routed_total', { kafka_topic: 'events' }],
     ['barnabas_deliveries_made_total'],
+    ['barnabas_destinations_selected_total', { match: 'matched' }],
   ],
   dispatcher: [['barnabas_catalog_applied_offset'], ['barnabas_attempts_total', { outcome: 'delivered' }]],
   retrier: [['barnabas_process_cpu_seconds_total']],

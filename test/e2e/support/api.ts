@@ -39,6 +39,9 @@ export interface LoggedEvent {
   readonly tenant_id: string
   readonly topic: string
   readonly matched_destination_ids: string[]
+  /** Shown for one event; a list has the count alone. */
+  readonly filtered?: { destination_id: string; rule: string; expected: unknown; actual?: unknown }[]
+  readonly filtered_count: number
   readonly metadata: Record<string, string> | null
   readonly data: unknown
 }

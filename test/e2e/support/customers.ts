@@ -14,6 +14,7 @@ export interface Subscriber {
 export interface SubscriberOptions {
   readonly id?: string
   readonly topics?: readonly string[] | '*'
+  readonly filter?: object
   readonly answer?: AnswerRule
 }
 
@@ -44,6 +45,7 @@ export class Customer {
       ...(options.id === undefined ? {} : { id: options.id }),
       type: 'webhook',
       topics: options.topics ?? '*',
+      ...(options.filter === undefined ? {} : { filter: options.filter }),
       config: { url: inbox.url },
     })
     if (answer.status !== 201) throw new Error(`POST ${this.path} answered ${answer.status}: ${answer.text}`)

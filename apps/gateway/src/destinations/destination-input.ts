@@ -4,6 +4,8 @@ import {
   checkTopic,
   compileTopicPattern,
   metadataOf,
+  readFilter,
+  type Filter,
   type Problem,
 } from '@barnabas/domain'
 import { validationFailed } from '../http/api-error.js'
@@ -17,6 +19,7 @@ export interface CreateInput {
   readonly id: string | null
   readonly type: string
   readonly topics: readonly string[]
+  readonly filter: Filter | null
   readonly config: Json
   readonly credentials: Json
   readonly deliveryMetadata: Readonly<Record<string, string>>
@@ -32,6 +35,8 @@ export interface CreateInput {
 export interface PatchInput {
   readonly type: string | undefined
   readonly topics: readonly string[] | undefined
+  /** Replaced as a whole; null for none. */
+  readonly filter: Filter | null | undefined
   readonly config: Json | undefined
   readonly credentials: Json | undefined
   readonly deliveryMetadata: Json | null | undefined
@@ -69,6 +74,7 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     id: readId(given['id'], problems),
     type: typeof type === 'string' ? type : '',
     topics: isAbsent(given['topics']) ? [] : (readTopics(given['topics'], knownTopics, problems) ?? []),
+    filter: readOneFilter(given['filter'], problems),
     config: readObject(given['config'], 'config', problems) ?? {},
     credentials: readObject(given['credentials'], 'credentials', problems) ?? {},
     deliveryMetadata: metadataOf(given['delivery_metadata'], problems, 'delivery_metadata'),
@@ -78,7 +84,6 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems) ?? null,
     ...readImportedTimes(given, problems),
   }
-  checkFilter(given['filter'], problems)
   if (problems.length > 0) throw validationFailed(problems)
   return input
 }
@@ -100,6 +105,7 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
   const input: PatchInput = {
     type: typeof type === 'string' ? type : undefined,
     topics: readTopics(given['topics'], knownTopics, problems),
+    filter: given['filter'] === undefined ? undefined : readOneFilter(given['filter'], problems),
     config: readObject(given['config'], 'config', problems),
     credentials: readObject(given['credentials'], 'credentials', problems),
     deliveryMetadata: readMerge(given['delivery_metadata'], 'delivery_metadata', problems),
@@ -108,7 +114,6 @@ export function readPatch(body: unknown, knownTopics: readonly string[]): PatchI
     policy: readPolicy(given, problems),
     disabledAt: readPast(given['disabled_at'], 'disabled_at', problems),
   }
-  checkFilter(given['filter'], problems)
   if (problems.length > 0) throw validationFailed(problems)
   return input
 }
@@ -197,7 +202,9 @@ function readPast(value: unknown, path: string, problems: Problem[]): string | n
   return message === null ? (value as string) : undefined
 }
 
-function checkFilter(filter: unknown, problems: Problem[]): void {
-  if (isAbsent(filter) || (isObject(filter) && Object.keys(filter).length === 0)) return
-  problems.push({ path: 'filter', message: 'is not supported by this release; leave it out, or send null' })
+function readOneFilter(value: unknown, problems: Problem[]): Filter | null {
+  const read = readFilter(value)
+  if (read.ok) return read.value
+  problems.push(...read.failure)
+  return null
 }

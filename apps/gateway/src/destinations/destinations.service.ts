@@ -54,7 +54,6 @@ export class DestinationsService {
         uid,
         tenantId,
         id: input.id ?? newDestinationId(),
-        filter: null,
         limits,
         policy: { ...NO_OVERRIDES, ...input.policy },
         config: settings.config,
@@ -131,9 +130,10 @@ export class DestinationsService {
     if (input.type !== undefined && input.type !== entry.type) {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
-    const { topics, metadata, deliveryMetadata, limits, policy } = input
+    const { topics, filter, metadata, deliveryMetadata, limits, policy } = input
     return {
       ...(topics ? { topics } : {}),
+      ...(filter === undefined ? {} : { filter }),
       ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
       ...(deliveryMetadata === undefined
         ? {}

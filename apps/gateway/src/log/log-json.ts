@@ -1,5 +1,5 @@
 import { wireCode, type AttemptRecord } from '@barnabas/domain'
-import type { EventRow } from '@barnabas/storage'
+import type { EventDetail, EventRow } from '@barnabas/storage'
 import { rawJsonOf } from '../http/raw-json.js'
 
 /** The payload as it was published; one that is not JSON goes out in base64. */
@@ -9,7 +9,7 @@ function dataOf(payload: Buffer): object {
 }
 
 /** An event without its payload. */
-export const eventSummaryJson = ({ meta, acceptedAt, matchedDestinationIds }: EventRow) => ({
+export const eventSummaryJson = ({ meta, acceptedAt, matchedDestinationIds, filteredCount }: EventRow) => ({
   id: meta.id,
   tenant_id: meta.tenantId,
   topic: meta.topic,
@@ -18,12 +18,19 @@ export const eventSummaryJson = ({ meta, acceptedAt, matchedDestinationIds }: Ev
   eligible_for_retry: meta.isEligibleForRetry,
   destination_id: meta.destinationId,
   matched_destination_ids: matchedDestinationIds,
+  filtered_count: filteredCount,
   metadata: meta.metadata,
   content_type: meta.contentType,
   ...(meta.source === null ? {} : { source: meta.source, source_id: meta.sourceId }),
 })
 
 export const eventJson = (row: EventRow) => ({ ...eventSummaryJson(row), ...dataOf(row.payload) })
+
+/** With the destinations that held it back; `actual` is absent where the event has no such member. */
+export const eventDetailJson = (row: EventDetail) => ({
+  ...eventJson(row),
+  filtered: row.filtered.map(({ id, uid: _uid, ...failure }) => ({ destination_id: id, ...failure })),
+})
 
 const iso = (atMs: number): string => new Date(atMs).toISOString()
 

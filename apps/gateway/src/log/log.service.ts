@@ -15,7 +15,14 @@ import { destinationJson, type ShowTools } from '../destinations/destination-jso
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor, pagination, readListQuery, valueOf, valuesOf, type RawQuery } from '../http/query.js'
 import { plannedAttempts, waitingDeliveries } from './planned-attempts.js'
-import { attemptJson, deadLetterJson, eventJson, eventSummaryJson, responseJson } from './log-json.js'
+import {
+  attemptJson,
+  deadLetterJson,
+  eventDetailJson,
+  eventJson,
+  eventSummaryJson,
+  responseJson,
+} from './log-json.js'
 
 const LIST = { defaultLimit: 100, maxLimit: 1_000, orderBy: 'time' } as const
 
@@ -50,7 +57,7 @@ export class LogService {
       const event = await findEvent(tx, { id, tenantId })
       if (!event) throw notFound('event')
       const waiting = await waitingDeliveries(tx, event, this.show.policies)
-      return { ...eventJson(event), waiting_deliveries: waiting }
+      return { ...eventDetailJson(event), waiting_deliveries: waiting }
     })
   }
 

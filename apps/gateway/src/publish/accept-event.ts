@@ -73,7 +73,9 @@ export class AcceptEvent {
     const duplicate = this.recent.has(tenantId, id)
     if (!(await this.isAcknowledged(this.recordOf(event)))) return failed({ kind: 'unavailable' })
     this.recent.note(tenantId, id)
-    const { destinations } = matchSubscriptions(event, this.catalog)
+    // Parsed with the request: filters must not parse it again.
+    const data = (body.json as { readonly data: unknown }).data
+    const { destinations } = matchSubscriptions(event, this.catalog, { data })
     return ok({ id, duplicate, destinationIds: destinations.map((destination) => destination.id) })
   }
 

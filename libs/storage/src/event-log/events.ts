@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { EventMeta } from '@barnabas/domain'
+import type { EventMeta, FilteredDestination } from '@barnabas/domain'
 import { readCursor, writeCursor, type CursorQuery, type Page } from '../cursor.js'
 import { Where, type TimeRange } from './where.js'
 
@@ -10,7 +10,15 @@ export interface EventRow {
   readonly acceptedAt: string
   /** Public ids of the destinations that it was routed to, sorted. */
   readonly matchedDestinationIds: readonly string[]
+  /** How many destinations were selected by topic and held the event back by their filters. */
+  readonly filteredCount: number
   readonly payload: Buffer
+}
+
+/** One event in full. */
+export interface EventDetail extends EventRow {
+  /** Those of the destinations that held it back which were recorded. */
+  readonly filtered: readonly FilteredDestination[]
 }
 
 export interface EventQuery extends CursorQuery {
@@ -27,15 +35,17 @@ interface Row {
   readonly meta: string
   readonly accepted_at: Date
   readonly destination_ids: string[] | null
+  readonly filtered_count: number
   readonly payload: Buffer
 }
 
-const SELECT = `
-  SELECT meta, accepted_at, payload,
+const COLUMNS = `
+  meta, accepted_at, payload, filtered_count,
     (SELECT array_agg(destination_id ORDER BY destination_id) FROM routings
       WHERE routings.day = events.day AND routings.tenant_id = events.tenant_id
-        AND routings.event_id = events.event_id) AS destination_ids
-  FROM events`
+        AND routings.event_id = events.event_id) AS destination_ids`
+
+const SELECT = `SELECT ${COLUMNS} FROM events`
 
 /** Uses events_by_tenant, or events_by_time when no tenant is named. `bad-cursor` when a cursor is none of ours. */
 export async function listEvents(
@@ -73,15 +83,17 @@ export async function listEvents(
 export async function findEvent(
   tx: EntityManager,
   { id, tenantId }: { id: string; tenantId?: string | undefined },
-): Promise<EventRow | null> {
+): Promise<EventDetail | null> {
   const where = new Where()
   where.add('event_id = ?', id)
   where.add('tenant_id = ?', tenantId)
-  const rows: Row[] = await tx.query(
-    `${SELECT} ${where.sql} ORDER BY accepted_at DESC LIMIT 1`,
+  const rows: (Row & { filtered: string | null })[] = await tx.query(
+    `SELECT ${COLUMNS}, filtered FROM events ${where.sql} ORDER BY accepted_at DESC LIMIT 1`,
     where.parameters,
   )
-  return rows[0] ? toEvent(rows[0]) : null
+  const [row] = rows
+  if (!row) return null
+  return { ...toEvent(row), filtered: JSON.parse(row.filtered ?? '[]') as FilteredDestination[] }
 }
 
 /** Events by tenant and id, for showing attempts with theirs. */
@@ -101,5 +113,6 @@ const toEvent = (row: Row): EventRow => ({
   meta: JSON.parse(row.meta) as EventMeta,
   acceptedAt: row.accepted_at.toISOString(),
   matchedDestinationIds: row.destination_ids ?? [],
+  filteredCount: row.filtered_count,
   payload: row.payload,
 })

@@ -30,9 +30,11 @@ function flawOfAttempt(attempt: Record<string, unknown>): string | null {
   return flawOfFields(attempt, ATTEMPT_TEXTS, ATTEMPT_TIMES)
 }
 
-function flawOfRouting({ event, matched, ...routing }: Record<string, unknown>): string | null {
+function flawOfRouting({ event, matched, filtered, ...routing }: Record<string, unknown>): string | null {
   if (!isObject(event)) return 'event is missing'
   if (!Array.isArray(matched) || !matched.every(isMatched)) return 'matched is no list of destinations'
+  if (!Array.isArray(filtered) || !filtered.every(isMatched)) return 'filtered is no list of destinations'
+  if (!isCount(routing['filteredCount'])) return 'filteredCount is no count'
   return flawOfFields(event, ['id', 'tenantId', 'topic'], []) ?? flawOfFields(routing, [], ['acceptedAtMs'])
 }
 
@@ -52,6 +54,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const isMatched = (value: unknown): boolean =>
   isObject(value) && typeof value['uid'] === 'string' && typeof value['id'] === 'string'
+
+/** The log's column is a 32-bit integer. */
+const MAX_COUNT = 2 ** 31 - 1
+
+const isCount = (value: unknown): boolean =>
+  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_COUNT
 
 const isTime = (value: unknown): boolean =>
   Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) < MAX_TIME_MS

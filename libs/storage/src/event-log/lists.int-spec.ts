@@ -39,7 +39,15 @@ function routingOf(index: number): Routing {
     topic: `topic-${index % 7}`,
   })
   const matched = [{ uid: destination.uid, id: `d${index % 10}` }]
-  return { event, tenantUid: null, acceptedAtMs: timeOf(index), matched, payload: Buffer.from('{}') }
+  const noneFiltered = { filtered: [], filteredCount: 0 }
+  return {
+    event,
+    tenantUid: null,
+    acceptedAtMs: timeOf(index),
+    matched,
+    ...noneFiltered,
+    payload: Buffer.from('{}'),
+  }
 }
 
 /** Every hundredth is a dead letter, every tenth failed. */

@@ -73,6 +73,8 @@ describe('recording a batch', () => {
     tenantUid: null,
     acceptedAtMs: NOW_MS,
     matched: [],
+    filtered: [],
+    filteredCount: 0,
     payload: Buffer.from('{}'),
     ...overrides,
   })
@@ -241,6 +243,13 @@ describe('recording a batch', () => {
     ['a routing with a list for an id', () => routing({ event: malformed(anEventMeta(), { id: ['a'] }) })],
     ['a routing that matched a text', () => malformed(routing(), { matched: 'd1' })],
     ['a routing that matched nothing with a name', () => malformed(routing(), { matched: [null] })],
+    ['a routing with a text for what held it back', () => malformed(routing(), { filtered: 'd1' })],
+    [
+      'a routing that nothing with a name held back',
+      () => malformed(routing(), { filtered: [{ id: 'd1' }] }),
+    ],
+    ['a routing with half a count', () => malformed(routing(), { filteredCount: 1.5 })],
+    ['a routing with too large a count', () => malformed(routing(), { filteredCount: 2 ** 31 })],
     ['a routing that was never accepted', () => malformed(routing(), { acceptedAtMs: undefined })],
   ])('sets %s aside instead of stopping its partition', async (_, make) => {
     const [before, after] = [attempt(), attempt()]

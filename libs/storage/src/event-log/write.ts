@@ -25,6 +25,9 @@ export async function writeRoutings(
       column(({ acceptedAtMs }) => iso(acceptedAtMs)),
       column(({ event }) => JSON.stringify(event)),
       column(({ payload }) => payload),
+      // As text with its JSON escapes: jsonb refuses some of what JSON allows.
+      column(({ filtered }) => (filtered.length === 0 ? null : JSON.stringify(filtered))),
+      column(({ filteredCount }) => filteredCount),
     ])
     await writeMatched(tx, rows)
   })
