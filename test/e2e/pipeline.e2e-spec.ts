@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals'
 import { startStack, type Stack } from './support/stack.js'
 import { describeApi } from './suites/api.js'
 import { describeDelivery } from './suites/delivery.js'
+import { describeFilters } from './suites/filters.js'
 import { describeIngest } from './suites/ingest.js'
 import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
@@ -26,5 +27,6 @@ describe('the whole pipeline', () => {
   describeIngest(stack)
   describePayloads(stack)
   describeApi(stack)
+  describeFilters(stack)
   describeMetrics(stack)
 })
