@@ -9,17 +9,21 @@ export const FILTER_LIMITS = {
   /** Values in the list of `$in`, `$nin`, `$startsWith` or `$endsWith`. */
   listValues: 1_000,
   /** Patterns in one filter; each keeps its own memory. */
-  patterns: 8,
+  patterns: 4,
   patternCharacters: 512,
   /** Instructions that RE2 compiles a pattern to: matching costs at most length of the text × instructions. */
-  patternInstructions: 200,
-  /**
-   * UTF-16 units of the text that a pattern is tried on; a longer one does not match. With the largest program the
-   * slowest pattern found took about 0.15 s on this length.
-   */
+  patternInstructions: 100,
+  /** UTF-16 units of the text that a pattern is tried on; a longer one does not match. */
   patternTextLength: 64 * 1024,
+  /**
+   * Length of the text × instructions; beyond it, too, a text does not match. Four of the slowest pattern found,
+   * [ab]*a[ab]{90}$, on texts of 64 Ki held up a router for seconds per event; with this bound for about 0.1 s each.
+   */
+  patternSteps: 500_000,
   /** Bytes that a pattern may remember of its work between texts. 64 KiB and 1 MiB were equally fast. */
   patternMemoryBytes: 64 * 1024,
+  /** JSONPaths with `*`, `..` or a slice: each walks through the whole payload. */
+  searches: 8,
   /** Segments of a JSONPath. */
   pathSegments: 32,
 } as const

@@ -124,7 +124,8 @@ function regex(operand: unknown): Result<Test, string> {
   if (/(?<!\\)(?:\\\\)*\\(?:[1-9]|k[<{'])/.test(operand))
     return failed('must not refer back to a group: RE2 has no back-references')
   try {
-    if (RE2JS.compile(operand).programSize() > FILTER_LIMITS.patternInstructions) {
+    const instructions = RE2JS.compile(operand).programSize()
+    if (instructions > FILTER_LIMITS.patternInstructions) {
       return failed(
         `is too costly: it compiles to more than ${FILTER_LIMITS.patternInstructions} instructions`,
       )
@@ -133,11 +134,10 @@ function regex(operand: unknown): Result<Test, string> {
     const patterns = new RE2Set(RE2Set.UNANCHORED, 0, FILTER_LIMITS.patternMemoryBytes)
     patterns.add(operand)
     patterns.compile()
+    const { patternTextLength, patternSteps } = FILTER_LIMITS
+    const maxLength = Math.min(patternTextLength, patternSteps / instructions)
     return ok(
-      (value) =>
-        typeof value === 'string' &&
-        value.length <= FILTER_LIMITS.patternTextLength &&
-        patterns.match(value).length > 0,
+      (value) => typeof value === 'string' && value.length <= maxLength && patterns.match(value).length > 0,
     )
   } catch (error) {
     return failed(`is no pattern that RE2 takes: ${error instanceof Error ? error.message : String(error)}`)
