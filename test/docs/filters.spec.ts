@@ -60,18 +60,16 @@ describe('docs/filters.md', () => {
 
   const examples = [
     ...section('Trying a filter out').matchAll(/```http\n.+\n\n([^`]+)```\n\n```json\n([^`]+)```/g),
-  ]
+  ].map(([, request, answer]) => [request ?? '', answer ?? ''] as const)
   it('shows three answers', () => expect(examples).toHaveLength(3))
 
-  it.each(examples)('shows what an answer would be %#', (_match, request, answer) => {
-    const { filter, event: given } = JSON.parse(request ?? '') as {
+  it.each(examples)('shows what an answer would be %#', (request, answer) => {
+    const { filter, event: given } = JSON.parse(request) as {
       filter: unknown
       event: { data: unknown; metadata?: Record<string, string> }
     }
     const failure = compiled(filter).explain(event(given.data, { metadata: given.metadata ?? {} }))
-    expect(failure === null ? { matches: true } : { matches: false, failure }).toEqual(
-      JSON.parse(answer ?? ''),
-    )
+    expect(failure === null ? { matches: true } : { matches: false, failure }).toEqual(JSON.parse(answer))
   })
 
   it('states the limits as they are', () => {

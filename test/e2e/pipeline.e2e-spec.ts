@@ -3,6 +3,7 @@ import { startStack, type Stack } from './support/stack.js'
 import { describeApi } from './suites/api.js'
 import { describeDelivery } from './suites/delivery.js'
 import { describeFiltering } from './suites/filtering.js'
+import { describeFilters } from './suites/filters.js'
 import { describeIngest } from './suites/ingest.js'
 import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
@@ -28,5 +29,6 @@ describe('the whole pipeline', () => {
   describeIngest(stack)
   describePayloads(stack)
   describeApi(stack)
+  describeFilters(stack)
   describeMetrics(stack)
 })

@@ -28,6 +28,7 @@ export interface Destination {
   readonly id: string
   readonly type: string
   readonly topics: string[] | '*'
+  readonly filter: unknown
   readonly config: { readonly url: string }
   readonly credentials: { readonly secret: string }
   readonly disabled_at: string | null

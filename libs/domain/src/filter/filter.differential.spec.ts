@@ -95,6 +95,19 @@ const atRoot = fc.oneof(
   fc.tuple(group, piece).map(([data, other]) => ({ $and: [{ data }, { data: { a: other } }] })),
 )
 
+/** Equalities at two depths on few values, in payloads made of the same: most of these meet. */
+const few = fc.constantFrom('a', '1', 1, true, '', 0)
+const equality = fc.oneof(
+  few,
+  few.map(($eq) => ({ $eq })),
+  fc.array(fc.constantFrom('a', '1', 1), { minLength: 1, maxLength: 3 }).map(($in) => ({ $in })),
+  fc.array(few, { minLength: 1, maxLength: 3 }).map(($or) => ({ $or })),
+)
+const withMembers = <Of>(of: fc.Arbitrary<Of>, minKeys: number) =>
+  fc.dictionary(fc.constantFrom('a', 'b'), of, { minKeys, maxKeys: 2, noNullPrototype: true })
+const equalities = withMembers(fc.oneof(equality, withMembers(equality, 1)), 1).map((data) => ({ data }))
+const meeting = withMembers(fc.oneof(few, fc.array(few, { maxLength: 3 }), withMembers(few, 1)), 2)
+
 const compiled = (filter: unknown): CompiledFilter | null => {
   const read = readFilter(filter)
   return read.ok && read.value ? compileFilter(read.value) : null
@@ -117,10 +130,10 @@ describe('a filter that simple-json-match knows', () => {
           if (verdict) passed++
         }
       }),
-      { numRuns: 4_000 },
+      { numRuns: 2_000 },
     )
     // The generated ones must be neither mostly refused nor mostly alike.
-    expect(compared).toBeGreaterThan(4_000)
+    expect(compared).toBeGreaterThan(2_000)
     expect(passed).toBeGreaterThan(compared / 20)
   })
 })
@@ -129,21 +142,25 @@ describe('the required equalities of a filter', () => {
   it('hold for every event that passes', () => {
     let held = 0
     fc.assert(
-      fc.property(atRoot, fc.array(value, { minLength: 3, maxLength: 6 }), (filter, payloads) => {
-        const ours = compiled(filter)
-        if (!ours) return
-        for (const event of payloads.map(eventOf)) {
-          if (!ours.passes(event)) continue
-          for (const { path, values } of ours.required) {
-            const keys = keysAt(event, path)
-            expect(values.some((key) => keys.has(key))).toBe(true)
-            held++
+      fc.property(
+        fc.oneof(atRoot, equalities),
+        fc.array(fc.oneof(meeting, value), { minLength: 3, maxLength: 6 }),
+        (filter, payloads) => {
+          const ours = compiled(filter)
+          if (!ours) return
+          for (const event of payloads.map(eventOf)) {
+            if (!ours.passes(event)) continue
+            for (const { path, values } of ours.required) {
+              const keys = keysAt(event, path)
+              expect(values.some((key) => keys.has(key))).toBe(true)
+              held++
+            }
           }
-        }
-      }),
-      { numRuns: 4_000 },
+        },
+      ),
+      { numRuns: 1_500 },
     )
-    expect(held).toBeGreaterThan(100)
+    expect(held).toBeGreaterThan(50)
   })
 
   it('file under one key whatever a literal takes as equal', () => {

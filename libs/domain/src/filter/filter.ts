@@ -19,9 +19,9 @@ export interface CompiledFilter {
    * they must be looked up: a filter's "12" also accepts the number 12, and a member may be an array of values.
    */
   readonly required: readonly Required[]
-  passes(event: FilterEvent): boolean
+  readonly passes: (event: FilterEvent) => boolean
   /** The first rule that failed, or null when the event passes. */
-  explain(event: FilterEvent): FilterFailure | null
+  readonly explain: (event: FilterEvent) => FilterFailure | null
 }
 
 /**

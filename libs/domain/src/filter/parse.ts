@@ -198,6 +198,7 @@ const isRoot = (name: string): boolean => FILTER_ROOTS.some((root) => root === n
 function reasonAgainst(name: string): string | null {
   if (!name.startsWith('$') || LOGICAL.includes(name) || name.startsWith('$.') || name.startsWith('$['))
     return null
+  if (OPERATORS.has(name)) return 'is an operator: it stands inside a member of the event'
   if (name === '$ref') return 'is not supported: a filter compares with values, not with other members'
   return `is no operator; there are ${[...OPERATORS.keys(), ...LOGICAL].join(' ')}. A member of that name is written as JSONPath: $.data['$name']`
 }
