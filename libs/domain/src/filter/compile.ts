@@ -2,6 +2,7 @@ import type { FilterFailure } from './filter-event.js'
 import { isJsonObject, isScalar, memberOf, someLeaf, type Scalar } from './json-value.js'
 import type { FilterNode, GroupNode, ListNode, LogicalPart, OperatorsNode, Part } from './node.js'
 import { isLooselyEqual } from './operators.js'
+import { filterKeyOf } from './required.js'
 import type { FilterRoot } from './root.js'
 
 /**
@@ -170,9 +171,18 @@ function compileLogical({ kind, path, operand, nodes }: LogicalPart, isOfEvent: 
         checks.find((check) => !check.holds(value, root))?.explain(value, root) ?? ofWhole(value),
     }
   }
-  const some = (value: unknown, root: FilterRoot): boolean => checks.some((check) => check.holds(value, root))
+  const mayBe = screenOf(nodes)
+  const some = (value: unknown, root: FilterRoot): boolean =>
+    mayBe(value) && checks.some((check) => check.holds(value, root))
   return {
     holds: kind === 'or' ? some : (value, root) => !some(value, root),
     explain: ofWhole,
   }
+}
+
+/** Turns most values away at once when all conditions are literals: arrays may be as long as their list. */
+function screenOf(nodes: readonly FilterNode[]): (value: unknown) => boolean {
+  if (nodes.length < 2 || !nodes.every((node) => node.kind === 'literal')) return () => true
+  const keys = new Set(nodes.map((node) => filterKeyOf(node.value)))
+  return (value) => isScalar(value) && keys.has(filterKeyOf(value))
 }

@@ -48,12 +48,10 @@ describe('the explanation of a filter', () => {
       data.customer,
     ],
     ['a JSONPath', { '$.data.items[0].sku': 'b' }, '["$.data.items[0].sku"]', 'b', 'a'],
-    ['a JSONPath of many', { '$.data.items[*].sku': 'c' }, '["$.data.items[*].sku"]', 'c', ['b', 'a']],
+    ['a JSONPath of many', { '$.data.items[*].sku': 'c' }, '["$.data.items[*].sku"]', 'c', ['a', 'b']],
     ['a scalar with members', { data: { amount: { b: 1 } } }, 'data.amount', { b: 1 }, 40],
   ])('names %s with what was expected and what was there', (_name, filter, rule, expected, actual) => {
-    const failure = explain(filter)
-    const sorted = Array.isArray(actual) ? expect.arrayContaining(actual) : actual
-    expect(failure).toEqual({ rule, expected, actual: sorted })
+    expect(explain(filter)).toStrictEqual({ rule, expected, actual })
   })
 
   it.each([

@@ -99,8 +99,8 @@ function ready(text: string, segments: readonly Segment[]): JsonPath {
 function follow(values: readonly unknown[], { isDeep, selector }: Segment): unknown[] {
   const found: unknown[] = []
   const open = [...values]
-  // A stack of our own: payloads may be deeper than the engine's.
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+  // A list that grows in place of recursion: payloads may be deeper than the engine's stack.
+  for (const value of open) {
     select(value, selector, found)
     if (isDeep) for (const child of childrenOf(value)) open.push(child)
   }

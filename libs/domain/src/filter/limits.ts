@@ -9,17 +9,19 @@ export const FILTER_LIMITS = {
   /** Values in the list of `$in`, `$nin`, `$startsWith` or `$endsWith`. */
   listValues: 1_000,
   /** Patterns in one filter; each keeps its own memory. */
-  patterns: 8,
+  patterns: 4,
   patternCharacters: 512,
   /** Instructions that RE2 compiles a pattern to: matching costs at most length of the text × instructions. */
-  patternInstructions: 200,
+  patternInstructions: 100,
   /**
    * UTF-16 units of the text that a pattern is tried on; a longer one does not match. With the largest program the
-   * slowest pattern found took about 0.15 s on this length.
+   * slowest pattern found, [ab]*a[ab]{100}$, took about 0.1 s on this length.
    */
   patternTextLength: 64 * 1024,
   /** Bytes that a pattern may remember of its work between texts. 64 KiB and 1 MiB were equally fast. */
   patternMemoryBytes: 64 * 1024,
+  /** JSONPaths with `*`, `..` or a slice: each walks through the whole payload. */
+  searches: 8,
   /** Segments of a JSONPath. */
   pathSegments: 32,
 } as const

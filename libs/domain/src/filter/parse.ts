@@ -23,6 +23,7 @@ interface Parsing {
   readonly problems: Problem[]
   rules: number
   patterns: number
+  searches: number
   needsData: boolean
 }
 
@@ -36,15 +37,16 @@ export function parseFilter(value: unknown, prefix: string): Result<ParsedFilter
   if (Object.keys(value).length === 0) return ok(null)
   const tooLarge = checkSize(value)
   if (tooLarge !== null) return failed([{ path: prefix, message: tooLarge }])
-  const parsing: Parsing = { prefix, problems: [], rules: 0, patterns: 0, needsData: false }
+  const parsing: Parsing = { prefix, problems: [], rules: 0, patterns: 0, searches: 0, needsData: false }
   const group = parseGroup(parsing, value, '', 'event')
-  if (parsing.rules > FILTER_LIMITS.rules) {
-    report(parsing, '', `must have at most ${FILTER_LIMITS.rules} conditions, and has ${parsing.rules}`)
-  }
-  if (parsing.patterns > FILTER_LIMITS.patterns) {
-    report(parsing, '', `must have at most ${FILTER_LIMITS.patterns} patterns, and has ${parsing.patterns}`)
-  }
+  checkCount(parsing, 'conditions', parsing.rules, FILTER_LIMITS.rules)
+  checkCount(parsing, 'patterns', parsing.patterns, FILTER_LIMITS.patterns)
+  checkCount(parsing, 'JSONPaths with `*`, `..` or a slice', parsing.searches, FILTER_LIMITS.searches)
   return parsing.problems.length > 0 ? failed(parsing.problems) : ok({ group, needsData: parsing.needsData })
+}
+
+function checkCount(parsing: Parsing, what: string, count: number, limit: number): void {
+  if (count > limit) report(parsing, '', `must have at most ${limit} ${what}, and has ${count}`)
 }
 
 /** Before anything recurses into it. */
@@ -172,16 +174,9 @@ function parseLogical(parsing: Parsing, name: string, { value, at, place }: Foun
   return { kind: isAny ? 'or' : 'and', path: at, operand: value, nodes }
 }
 
-function parseMember(parsing: Parsing, name: string, { value, at, place }: Found): Part | null {
-  if (name.startsWith('$.') || name.startsWith('$[')) {
-    const path = parseJsonPath(name)
-    if (!path.ok) return refused(parsing, at, path.failure)
-    const { root } = path.value
-    if (root !== null && !isRoot(root))
-      return refused(parsing, at, `begins at no member of an event: ${ROOTS}`)
-    parsing.needsData ||= root === null || root === 'data'
-    return { kind: 'path', jsonPath: path.value, node: parseNode(parsing, value, at, 'member') }
-  }
+function parseMember(parsing: Parsing, name: string, found: Found): Part | null {
+  const { value, at, place } = found
+  if (isJsonPath(name)) return parsePath(parsing, name, found)
   const reason = reasonAgainst(name)
   if (reason !== null) return refused(parsing, at, reason)
   if (place === 'event') {
@@ -191,13 +186,25 @@ function parseMember(parsing: Parsing, name: string, { value, at, place }: Found
   return { kind: 'member', name, node: parseNode(parsing, value, at, 'member') }
 }
 
+function parsePath(parsing: Parsing, name: string, { value, at }: Found): Part | null {
+  const path = parseJsonPath(name)
+  if (!path.ok) return refused(parsing, at, path.failure)
+  const { root, isDefinite } = path.value
+  if (root !== null && !isRoot(root)) {
+    return refused(parsing, at, `begins at no member of an event: ${ROOTS}`)
+  }
+  if (!isDefinite) parsing.searches++
+  parsing.needsData ||= root === null || root === 'data'
+  return { kind: 'path', jsonPath: path.value, node: parseNode(parsing, value, at, 'member') }
+}
+
+const isJsonPath = (name: string): boolean => name.startsWith('$.') || name.startsWith('$[')
 const ROOTS = `use one of ${FILTER_ROOTS.join(', ')}`
 const isRoot = (name: string): boolean => FILTER_ROOTS.some((root) => root === name)
 
 /** Why a name that begins with `$` is refused; null when it is none, or stands for something. */
 function reasonAgainst(name: string): string | null {
-  if (!name.startsWith('$') || LOGICAL.includes(name) || name.startsWith('$.') || name.startsWith('$['))
-    return null
+  if (!name.startsWith('$') || LOGICAL.includes(name) || isJsonPath(name)) return null
   if (OPERATORS.has(name)) return 'is an operator: it stands inside a member of the event'
   if (name === '$ref') return 'is not supported: a filter compares with values, not with other members'
   return `is no operator; there are ${[...OPERATORS.keys(), ...LOGICAL].join(' ')}. A member of that name is written as JSONPath: $.data['$name']`
