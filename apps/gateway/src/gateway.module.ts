@@ -49,9 +49,7 @@ export class GatewayModule {
     const kafka = edgeOf(settings, log, metrics)
     const storage = openStorage({ url: settings.DATABASE_URL, applicationName: 'barnabas-gateway' })
     const reader = kafka.createCatalogReader({ kafkaTopic: names.catalog, app: 'gateway' })
-    observeCatalog(metrics, reader)
-    observeFilters(metrics, reader.catalog, log)
-    reader.catalog.prepareToMatch()
+    matchAgainst(reader, log, metrics)
     const relay = new CatalogRelay(storage, reader, kafka.createProducer(), log, names.catalog)
     const propagation = new Propagation(reader, () => relay.wake())
     const secrets = new SecretBox(settings.SECRET_KEYS)
@@ -136,3 +134,10 @@ const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): Kafka
     log,
     observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
   })
+
+/** For the destination ids in the answer to a publish. */
+function matchAgainst(reader: CatalogReader, log: Logger, metrics: Metrics): void {
+  observeCatalog(metrics, reader)
+  observeFilters(metrics, reader.catalog, log)
+  reader.catalog.prepareToMatch()
+}

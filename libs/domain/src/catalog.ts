@@ -1,3 +1,4 @@
+import { CompiledFilters, MAX_COMPILED_FILTERS } from './compiled-filters.js'
 import {
   isLive,
   switchUidOf,
@@ -20,6 +21,12 @@ export class Catalog {
   private readonly destinationsByTenant = new Map<TenantUid, TenantDestinations>()
   private readonly unreadableListeners = new Set<UnreadableFilterListener>()
   private isReadyToMatch = false
+  private readonly filters: CompiledFilters
+
+  /** `maxCompiledFilters`: how many filters that an index finds are kept ready at once. */
+  constructor(maxCompiledFilters = MAX_COMPILED_FILTERS) {
+    this.filters = new CompiledFilters(maxCompiledFilters)
+  }
 
   /** Takes a snapshot in; returns false for one that is older than, or the same as, what is known. */
   apply(entry: CatalogEntry): boolean {
@@ -123,7 +130,7 @@ export class Catalog {
     }
     let ofTenant = this.destinationsByTenant.get(entry.tenantUid)
     if (!ofTenant) {
-      ofTenant = new TenantDestinations((destination, problems) => {
+      ofTenant = new TenantDestinations(this.filters, (destination, problems) => {
         for (const listener of this.unreadableListeners) listener(destination, problems)
       })
       this.destinationsByTenant.set(entry.tenantUid, ofTenant)

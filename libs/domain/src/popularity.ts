@@ -11,12 +11,12 @@ const SEPARATOR = '\u0000'
 export class Popularity {
   private readonly countsByPath = new Map<string, Map<FilterKey, number>>()
 
-  add({ filter }: Subscription): void {
-    for (const equality of filter?.required ?? []) this.change(equality, 1)
+  add({ required }: Subscription): void {
+    for (const equality of required) this.change(equality, 1)
   }
 
-  remove({ filter }: Subscription): void {
-    for (const equality of filter?.required ?? []) this.change(equality, -1)
+  remove({ required }: Subscription): void {
+    for (const equality of required) this.change(equality, -1)
   }
 
   /** Null when there is none to choose from. */

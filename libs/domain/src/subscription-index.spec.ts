@@ -63,8 +63,10 @@ const event = (payload: string | Buffer, meta: Partial<Event['meta']> = {}): Eve
   },
 })
 
-const catalogOf = (...destinations: DestinationEntry[]): Catalog => {
-  const catalog = new Catalog()
+const catalogOf = (...destinations: DestinationEntry[]): Catalog => catalogWith(undefined, destinations)
+
+function catalogWith(maxCompiledFilters: number | undefined, destinations: DestinationEntry[] = []): Catalog {
+  const catalog = new Catalog(maxCompiledFilters)
   for (const entry of [TENANT, ...destinations]) catalog.apply(entry)
   return catalog
 }
@@ -163,26 +165,31 @@ const entryOf = (made: typeof change extends fc.Arbitrary<infer Change> ? Change
 describe('the index of subscriptions', () => {
   it('answers what looking at every destination answers, whatever changes between events', () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), (steps, isPrepared) => {
-        const catalog = catalogOf()
-        if (isPrepared) catalog.prepareToMatch()
-        const known = new Map<string, DestinationEntry>()
-        for (const [at, one] of steps.entries()) {
-          if (one.kind === 'change') {
-            const entry = entryOf(one.change, at + 2)
-            catalog.apply(entry)
-            known.set(entry.uid, entry)
-            continue
+      fc.property(
+        fc.array(step, { minLength: 5, maxLength: 40 }),
+        fc.boolean(),
+        fc.constantFrom(1, 2, undefined),
+        (steps, isPrepared, maxCompiled) => {
+          const catalog = catalogWith(maxCompiled)
+          if (isPrepared) catalog.prepareToMatch()
+          const known = new Map<string, DestinationEntry>()
+          for (const [at, one] of steps.entries()) {
+            if (one.kind === 'change') {
+              const entry = entryOf(one.change, at + 2)
+              catalog.apply(entry)
+              known.set(entry.uid, entry)
+              continue
+            }
+            const { payload: bytes, ...meta } = one.published
+            const seen = event(bytes, meta)
+            const expected = naive(seen, known.values())
+            const match = matchSubscriptions(seen, catalog, { maxFiltered: NUMBERS })
+            expect(match.destinations.map(({ uid }) => uid).sort()).toEqual(expected.matched)
+            expect(match.filtered.map(({ uid }) => uid).sort()).toEqual(expected.filtered)
+            expect(match.filteredCount).toBe(expected.filtered.length)
           }
-          const { payload: bytes, ...meta } = one.published
-          const seen = event(bytes, meta)
-          const expected = naive(seen, known.values())
-          const match = matchSubscriptions(seen, catalog, { maxFiltered: NUMBERS })
-          expect(match.destinations.map(({ uid }) => uid).sort()).toEqual(expected.matched)
-          expect(match.filtered.map(({ uid }) => uid).sort()).toEqual(expected.filtered)
-          expect(match.filteredCount).toBe(expected.filtered.length)
-        }
-      }),
+        },
+      ),
       { numRuns: 1_000 },
     )
   })

@@ -1,3 +1,4 @@
+import type { CompiledFilters } from './compiled-filters.js'
 import type { DestinationEntry } from './destination.js'
 import { FieldIndex } from './field-index.js'
 import type { FilterEvent } from './filter/filter-event.js'
@@ -55,6 +56,9 @@ export class SubscriptionIndex {
   private readonly unreadable = new Set<Subscription>()
   private searches = 0
 
+  /** `filters` may be shared with other indexes. */
+  constructor(private readonly filters: CompiledFilters) {}
+
   /** How many destinations have a filter that this release cannot read. */
   get unreadableCount(): number {
     return this.unreadable.size
@@ -79,6 +83,7 @@ export class SubscriptionIndex {
     if (!subscription) return
     this.subscriptionByUid.delete(uid)
     this.popularity.remove(subscription)
+    this.filters.forget(subscription)
     this.unreadable.delete(subscription)
     const overlap = this.overlapOf(subscription)
     if (overlap && --overlap.size === 0) this.overlapByTopics.delete(overlapKey(subscription))
@@ -104,11 +109,11 @@ export class SubscriptionIndex {
   selectOne(uid: DestinationUid, event: FilterEvent, maxFiltered: number): Selected {
     const subscription = this.subscriptionByUid.get(uid)
     if (!subscription || !isSelectedByTopic(subscription, this.places.select(event.topic))) return NOBODY
-    if (!subscription.filter || subscription.filter.passes(event)) {
+    if (this.filters.of(subscription)?.passes(event) ?? true) {
       return { destinations: [subscription.destination], filteredCount: 0, filtered: [] }
     }
     const cutter = new FailureCutter()
-    const filtered = maxFiltered > 0 ? failureOf(subscription, event, cutter) : []
+    const filtered = maxFiltered > 0 ? this.failureOf(subscription, event, cutter) : []
     return { destinations: [], filteredCount: 1, filtered }
   }
 
@@ -118,7 +123,7 @@ export class SubscriptionIndex {
     const test = (subscription: Subscription): void => {
       if (subscription.testedIn === search) return
       subscription.testedIn = search
-      subscription.hasPassed = subscription.filter?.passes(event) ?? true
+      subscription.hasPassed = this.filters.of(subscription)?.passes(event) ?? true
       if (subscription.hasPassed) matched.push(subscription.destination)
     }
     const testAll = (subscriptions: ReadonlySet<Subscription>): void => subscriptions.forEach(test)
@@ -142,10 +147,21 @@ export class SubscriptionIndex {
         if (subscription.testedIn === this.searches && subscription.hasPassed) continue
         if (seen.has(subscription)) continue
         seen.add(subscription)
-        filtered.push(...failureOf(subscription, event, cutter))
+        filtered.push(...this.failureOf(subscription, event, cutter))
       }
     }
     return filtered
+  }
+
+  private failureOf(
+    subscription: Subscription,
+    event: FilterEvent,
+    cutter: FailureCutter,
+  ): FilteredDestination[] {
+    const failure = this.filters.of(subscription)?.explain(event)
+    if (!failure) return []
+    const { uid, id } = subscription.destination
+    return [{ uid, id, ...cutter.cut(failure) }]
   }
 
   /** Null when no event can match two of its topics. */
@@ -166,9 +182,9 @@ const NOBODY: Selected = { destinations: [], filteredCount: 0, filtered: [] }
 const overlapKey = ({ topics }: Subscription): string => JSON.stringify([...topics].sort())
 
 function enter(place: Place, subscription: Subscription, overlap: Overlap | null): void {
-  const { filter, foundBy } = subscription
+  const { hasFilter, foundBy } = subscription
   if (overlap) place.overlaps.add(overlap)
-  if (!filter) {
+  if (!hasFilter) {
     place.unfiltered.add(subscription)
     return
   }
@@ -212,14 +228,3 @@ const membersOf = (event: FilterEvent): Readonly<Record<string, () => unknown>> 
   metadata: () => event.metadata,
   data: () => event.data(),
 })
-
-function failureOf(
-  subscription: Subscription,
-  event: FilterEvent,
-  cutter: FailureCutter,
-): FilteredDestination[] {
-  const failure = subscription.filter?.explain(event)
-  if (!failure) return []
-  const { uid, id } = subscription.destination
-  return [{ uid, id, ...cutter.cut(failure) }]
-}

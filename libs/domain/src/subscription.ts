@@ -1,5 +1,5 @@
+import { NOTHING_PASSES } from './compiled-filters.js'
 import type { DestinationEntry } from './destination.js'
-import type { FilterFailure } from './filter/filter-event.js'
 import { compileFilter, readFilter, type CompiledFilter } from './filter/filter.js'
 import type { Required } from './filter/required.js'
 import type { Problem } from './result.js'
@@ -9,39 +9,43 @@ export interface Subscription {
   readonly destination: DestinationEntry
   /** Each once. */
   readonly topics: readonly string[]
-  /** Null = everything passes. */
-  readonly filter: CompiledFilter | null
+  readonly hasFilter: boolean
+  /** The filter of one that nothing finds, which every event is tested against. `CompiledFilters` has the others'. */
+  readonly kept: CompiledFilter | null
   /** What is wrong with a filter that this release cannot read, else null. */
   readonly unreadable: readonly Problem[] | null
-  /** The equality that it is found by; null = it is tested against every event of its topics. */
+  /** The equalities that every event must meet to pass. */
+  readonly required: readonly Required[]
+  /** The one of them that it is found by; null = it is tested against every event of its topics. */
   readonly foundBy: Required | null
   /** Number of the last search that tested it, and whether the event passed. Written by its index alone. */
   testedIn: number
   hasPassed: boolean
 }
 
-/** Makes a destination's filter ready once, so that no event pays for it. `choose` picks the equality to find it by. */
+/** Reads a destination's filter once, so that no event pays for it. `choose` picks the equality to find it by. */
 export function subscriptionOf(
   destination: DestinationEntry,
   choose: (equalities: readonly Required[]) => Required | null,
 ): Subscription {
   const read = readFilter(destination.filter)
   const filter = read.ok ? read.value && compileFilter(read.value) : NOTHING_PASSES
+  const required = filter?.required ?? []
+  const foundBy = choose(required)
   return {
     destination,
-    topics: [...new Set(destination.topics)],
-    filter,
+    topics: unique(destination.topics),
+    hasFilter: filter !== null,
+    kept: foundBy ? null : filter,
     unreadable: read.ok ? null : read.failure,
-    foundBy: choose(filter?.required ?? []),
+    required,
+    foundBy,
     testedIn: 0,
     hasPassed: false,
   }
 }
 
-/** What a newer release wrote gets nothing rather than everything. */
-const NOTHING_PASSES: CompiledFilter = {
-  needsData: false,
-  required: [],
-  passes: () => false,
-  explain: (): FilterFailure => ({ rule: 'filter', expected: 'a filter that this release can read' }),
+function unique(topics: readonly string[]): readonly string[] {
+  const set = new Set(topics)
+  return set.size === topics.length ? topics : [...set]
 }

@@ -1,3 +1,4 @@
+import type { CompiledFilters } from './compiled-filters.js'
 import type { DestinationEntry } from './destination.js'
 import type { DestinationUid } from './ids.js'
 import type { Problem } from './result.js'
@@ -12,7 +13,10 @@ export class TenantDestinations {
   private readonly uidsById = new Map<string, Set<DestinationUid>>()
   private index: SubscriptionIndex | null = null
 
-  constructor(private readonly onUnreadable: UnreadableFilterListener) {}
+  constructor(
+    private readonly filters: CompiledFilters,
+    private readonly onUnreadable: UnreadableFilterListener,
+  ) {}
 
   get isEmpty(): boolean {
     return this.entryByUid.size === 0
@@ -52,7 +56,7 @@ export class TenantDestinations {
 
   subscriptions(): SubscriptionIndex {
     if (this.index) return this.index
-    const index = new SubscriptionIndex()
+    const index = new SubscriptionIndex(this.filters)
     for (const entry of this.entryByUid.values()) this.putIntoIndex(index, entry)
     this.index = index
     return index
