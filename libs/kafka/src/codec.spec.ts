@@ -105,6 +105,7 @@ describe('codecs', () => {
     ['no JSON', { barnabas: '{' }, 'malformed'],
     ['no version', { barnabas: '{"event":{}}' }, 'malformed'],
     ['null', { barnabas: 'null' }, 'malformed'],
+    ['nothing but a version', { barnabas: '{"v":1}' }, 'malformed'],
     ['a newer version', { barnabas: '{"v":2,"event":{}}' }, 'unknown-version'],
   ])('answer %s with a value, never with an exception', (_name, headers, reason) => {
     const record = recordOf({ value: HOSTILE, headers })

@@ -40,7 +40,11 @@ const encode = (meta: object, value: Buffer): Encoded => ({
   headers: { [META_HEADER]: JSON.stringify({ v: VERSION, ...meta }) },
 })
 
-function decode<Meta extends object>(record: Pick<LogRecord, 'headers'>): Result<Meta, Unreadable> {
+/** `member`: what the header must hold besides its version. */
+function decode<Meta extends object>(
+  record: Pick<LogRecord, 'headers'>,
+  member: keyof Meta & string,
+): Result<Meta, Unreadable> {
   const header = record.headers[META_HEADER]
   if (!header) return failed({ reason: 'malformed', detail: `has no header "${META_HEADER}"` })
   let meta: unknown
@@ -53,6 +57,8 @@ function decode<Meta extends object>(record: Pick<LogRecord, 'headers'>): Result
     return failed({ reason: 'malformed', detail: `header "${META_HEADER}" names no version` })
   }
   if (meta.v > VERSION) return failed({ reason: 'unknown-version', detail: `is of version ${meta.v}` })
+  if (!(member in meta) || (meta as unknown as Meta)[member] === null)
+    return failed({ reason: 'malformed', detail: `header "${META_HEADER}" holds no ${member}` })
   return ok(meta as unknown as Meta)
 }
 
@@ -61,7 +67,7 @@ const NOTHING = Buffer.alloc(0)
 export const encodeEvent = (event: Event): Encoded => encode({ event: event.meta }, event.payload)
 
 export function decodeEvent(record: LogRecord): Result<Event, Unreadable> {
-  const read = decode<{ event: EventMeta }>(record)
+  const read = decode<{ event: EventMeta }>(record, 'event')
   return read.ok ? ok({ meta: read.value.event, payload: record.value ?? NOTHING }) : read
 }
 
@@ -74,7 +80,7 @@ type LaterMember = 'key' | 'firstAttempt' | 'runStartedAtMs'
 type DeliveryMeta = Omit<Delivery, 'payload' | LaterMember> & Partial<Pick<Delivery, LaterMember>>
 
 export function decodeDelivery(record: LogRecord): Result<Delivery, Unreadable> {
-  const read = decode<{ delivery: DeliveryMeta }>(record)
+  const read = decode<{ delivery: DeliveryMeta }>(record, 'delivery')
   if (!read.ok) return read
   const { delivery } = read.value
   return ok({
@@ -206,7 +212,7 @@ export function decodeAttempt(record: LogRecord): Result<AttemptRecord, Unreadab
   const read = decode<{
     attempt: Omit<AttemptRecord, 'response'>
     response: Omit<ResponseSummary, 'body'> | null
-  }>(record)
+  }>(record, 'attempt')
   if (!read.ok) return read
   const { attempt, response } = read.value
   return ok({ ...attempt, response: response && { ...response, body: record.value ?? NOTHING } })
@@ -221,7 +227,7 @@ type LaterRoutingMember = 'filtered' | 'filteredCount'
 type RoutingMeta = Omit<Routing, 'payload' | LaterRoutingMember> & Partial<Pick<Routing, LaterRoutingMember>>
 
 export function decodeRouting(record: LogRecord): Result<Routing, Unreadable> {
-  const read = decode<{ routing: RoutingMeta }>(record)
+  const read = decode<{ routing: RoutingMeta }>(record, 'routing')
   if (!read.ok) return read
   // Records that were written before there were filters name none that held an event back.
   const before = { filtered: [], filteredCount: 0 }
@@ -231,7 +237,7 @@ export function decodeRouting(record: LogRecord): Result<Routing, Unreadable> {
 export const encodeSignal = (signal: Signal): Encoded => encode({ signal }, NOTHING)
 
 export function decodeSignal(record: LogRecord): Result<Signal, Unreadable> {
-  const read = decode<{ signal: Signal }>(record)
+  const read = decode<{ signal: Signal }>(record, 'signal')
   return read.ok ? ok(read.value.signal) : read
 }
 
@@ -246,7 +252,7 @@ export const encodeCatalog = (message: CatalogMessage): Encoded =>
   encode({ catalog: message.kind }, Buffer.from(JSON.stringify(message)))
 
 export function decodeCatalog(record: LogRecord): Result<CatalogMessage, Unreadable> {
-  const read = decode<{ catalog: string }>(record)
+  const read = decode<{ catalog: string }>(record, 'catalog')
   if (!read.ok) return read
   try {
     return ok(withDefaults(JSON.parse((record.value ?? NOTHING).toString('utf8')) as CatalogMessage))
