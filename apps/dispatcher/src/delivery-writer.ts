@@ -120,7 +120,8 @@ export class DeliveryWriter {
       }
       case 'dead-letter': {
         const { code } = decision
-        const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now() }
+        const attempts = record.outcome === 'none' ? delivery.attempt - 1 : delivery.attempt
+        const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now(), attempts }
         const key = delivery.destinationUid
         const { names, partitions } = this.options
         const partition = partitionOf(key, partitions)

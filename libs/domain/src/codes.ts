@@ -30,6 +30,10 @@ export const CODES = {
   unauthorized: 'The API key is missing or wrong.',
   not_found: 'There is no such thing.',
   conflict: 'A thing with this id already exists.',
+  topic_not_selected: 'The destination does not select the topic of the event.',
+  too_many_redeliveries: 'The delivery was asked for again as often as MAX_REDELIVERIES allows.',
+  redrive_overlaps: 'Another redrive of the same dead letters is running.',
+  redrive_not_possible: 'The state of the redrive does not allow it.',
   unavailable: 'A service that is needed to answer cannot be reached; try again after Retry-After.',
   internal_error: 'We failed; the log has the details under the request id.',
 } as const
