@@ -47,8 +47,46 @@ export const SKIP_REASONS = [
   'superseded',
   'destination_deleted',
   'destination_disabled',
+  'unreadable',
 ] as const
 export type SkipReason = (typeof SKIP_REASONS)[number]
+
+export const NOTHING_SKIPPED: Readonly<Record<SkipReason, number>> = {
+  delivered: 0,
+  superseded: 0,
+  destination_deleted: 0,
+  destination_disabled: 0,
+  unreadable: 0,
+}
+
+/** How far a redrive has come in one partition of the dead letters. */
+export interface RedrivePartition {
+  readonly partition: number
+  /** The next record to be read. */
+  readonly nextOffset: number
+  /** Frozen when the redrive began: what became a dead letter later is none of its business. */
+  readonly endOffset: number
+}
+
+/** A checkpoint: everything before the next offsets is accounted for. */
+export interface RedriveProgress {
+  readonly partitions: readonly RedrivePartition[]
+  /** Records that were read, in scope or not. */
+  readonly read: number
+  readonly redriven: number
+  readonly skipped: Readonly<Record<SkipReason, number>>
+}
+
+/** Records that are still to be read: at most so many dead letters are left. */
+export const remainingOf = ({ partitions }: RedriveProgress): number =>
+  partitions.reduce((sum, { nextOffset, endOffset }) => sum + Math.max(endOffset - nextOffset, 0), 0)
+
+export const beginAt = (partitions: readonly RedrivePartition[]): RedriveProgress => ({
+  partitions,
+  read: 0,
+  redriven: 0,
+  skipped: NOTHING_SKIPPED,
+})
 
 /** What the event log has of a delivery, over all its runs. */
 export interface DeliveryStanding {
