@@ -1,4 +1,4 @@
-import type { DynamicModule } from '@nestjs/common'
+import type { DynamicModule, Provider } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { kafkaConnection } from '@barnabas/config'
 import { SecretBox, tierOf } from '@barnabas/domain'
@@ -25,12 +25,28 @@ import { LogService } from './log/log.service.js'
 import { AcceptEvent } from './publish/accept-event.js'
 import { PublishController } from './publish/publish.controller.js'
 import { RecentEvents } from './publish/recent-events.js'
+import { RedeliveriesController } from './redeliveries/redeliveries.controller.js'
+import { RedeliverService, type RedeliverTools } from './redeliveries/redeliver.service.js'
+import { RedrivesController } from './redrives/redrives.controller.js'
+import { RedrivesService } from './redrives/redrives.service.js'
 import { ReferenceController, TOPICS } from './reference.controller.js'
 import { LOG, SignalConsumer } from './signals/signal.consumer.js'
 import { SwitchesController } from './switches/switches.controller.js'
 import { SwitchesService } from './switches/switches.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
+
+const CONTROLLERS = [
+  PublishController,
+  TenantsController,
+  DestinationsController,
+  LogController,
+  RedeliveriesController,
+  RedrivesController,
+  ReferenceController,
+  SignalConsumer,
+  SwitchesController,
+]
 
 /** The only place that knows every class of the gateway. */
 export class GatewayModule {
@@ -61,25 +77,24 @@ export class GatewayModule {
       maxEventBytes: settings.MAX_EVENT_BYTES,
       timeoutMs: settings.PUBLISH_TIMEOUT_MS,
     })
+    const again = redeliveriesOf(settings, {
+      storage,
+      catalog: reader,
+      producer: kafka.createProducer(),
+      log,
+    })
     const tools = { secrets, log, topics: settings.TOPICS }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
-      controllers: [
-        PublishController,
-        TenantsController,
-        DestinationsController,
-        LogController,
-        ReferenceController,
-        SignalConsumer,
-        SwitchesController,
-      ],
+      controllers: CONTROLLERS,
       providers: [
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
         { provide: DestinationsService, useValue: destinations },
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, secrets) },
+        ...again,
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },
         { provide: TOPICS, useValue: settings.TOPICS },
@@ -104,6 +119,24 @@ function healthOf(lifecycle: Lifecycle, reader: CatalogReader): Health {
   health.add({ name: 'catalog', kind: 'worker', isOk: () => reader.isReady })
   health.add({ name: 'postgres', kind: 'worker', isOk: () => lifecycle.isStorageReady() })
   return health
+}
+
+/** What people ask for again. */
+function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools): Provider[] {
+  const redeliver = new RedeliverService(tools, {
+    names: kafkaNames(settings.KAFKA_TOPIC_PREFIX),
+    partitions: settings.PARTITIONS,
+    maxRedeliveries: settings.MAX_REDELIVERIES,
+    timeoutMs: settings.PUBLISH_TIMEOUT_MS,
+  })
+  const redrives = new RedrivesService(tools.storage, tools.log, {
+    defaultPerSecond: settings.REDRIVE_PER_SECOND,
+    maxPerSecond: settings.MAX_REDRIVE_PER_SECOND,
+  })
+  return [
+    { provide: RedeliverService, useValue: redeliver },
+    { provide: RedrivesService, useValue: redrives },
+  ]
 }
 
 const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): KafkaEdge =>

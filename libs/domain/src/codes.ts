@@ -46,3 +46,9 @@ export const httpCode = (status: number): HttpCode => `http_${status}`
 
 /** As attempts show it on the wire: `"200"` for `http_200`, other codes as they are. */
 export const wireCode = (code: Code): string => (code.startsWith('http_') ? code.slice('http_'.length) : code)
+
+/** The code that stands on the wire so; null when there is none. */
+export function codeOfWire(wire: string): Code | null {
+  if (/^[1-5]\d\d$/.test(wire)) return httpCode(Number(wire))
+  return Object.hasOwn(CODES, wire) ? (wire as KnownCode) : null
+}

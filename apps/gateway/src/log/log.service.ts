@@ -1,4 +1,4 @@
-import type { AttemptRecord, Problem, SecretBox } from '@barnabas/domain'
+import { codeOfWire, type AttemptRecord, type Problem, type SecretBox } from '@barnabas/domain'
 import {
   findAttempt,
   findDestinationsByUid,
@@ -6,6 +6,7 @@ import {
   findEvents,
   listAttempts,
   listDeadLetters,
+  listDeliveries,
   listEvents,
   type EntityManager,
   type EventRow,
@@ -14,9 +15,19 @@ import {
 import { destinationJson } from '../destinations/destination-json.js'
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor, pagination, readListQuery, valueOf, valuesOf, type RawQuery } from '../http/query.js'
-import { attemptJson, deadLetterJson, eventJson, eventSummaryJson, responseJson } from './log-json.js'
+import {
+  attemptJson,
+  deadLetterJson,
+  deliveryJson,
+  eventJson,
+  eventSummaryJson,
+  responseJson,
+} from './log-json.js'
 
 const LIST = { defaultLimit: 100, maxLimit: 1_000, orderBy: 'time' } as const
+
+/** More destinations than people look at; the attempts of an event have the rest. */
+const MAX_DELIVERIES = 1_000
 
 const INCLUDES = ['event', 'event.data', 'response_data', 'destination'] as const
 type Include = (typeof INCLUDES)[number]
@@ -45,9 +56,13 @@ export class LogService {
 
   async getEvent(id: string, query: RawQuery) {
     const tenantId = valueOf(query, 'tenant_id')
-    const event = await this.storage.transaction((tx) => findEvent(tx, { id, tenantId }))
-    if (!event) throw notFound('event')
-    return eventJson(event)
+    return this.storage.transaction(async (tx) => {
+      const event = await findEvent(tx, { id, tenantId })
+      if (!event) throw notFound('event')
+      const of = { tenantId: event.meta.tenantId, eventId: event.meta.id, limit: MAX_DELIVERIES }
+      const deliveries = await listDeliveries(tx, of)
+      return { ...eventJson(event), deliveries: deliveries.map(deliveryJson) }
+    })
   }
 
   async listAttempts(query: RawQuery) {
@@ -74,7 +89,7 @@ export class LogService {
   async listDeadLetters(query: RawQuery) {
     const list = readListQuery(query, LIST)
     const page = await this.storage.transaction((tx) =>
-      listDeadLetters(tx, { ...list, ...attemptFilters(query) }),
+      listDeadLetters(tx, { ...list, ...attemptFilters(query), codes: codesOf(query) }),
     )
     if (page === 'bad-cursor') throw badCursor()
     return { models: page.rows.map(deadLetterJson), pagination: pagination(list, page, LIST.orderBy) }
@@ -130,6 +145,10 @@ function attemptFilters(query: RawQuery) {
     status,
   } as const
 }
+
+/** A code that there is not is the code of no dead letter. */
+const codesOf = (query: RawQuery): readonly string[] | undefined =>
+  valuesOf(query, 'code')?.map((code) => codeOfWire(code) ?? code)
 
 function readIncludes(query: RawQuery): ReadonlySet<Include> {
   const asked = valuesOf(query, 'include')?.flatMap((value) => value.split(',')) ?? []
