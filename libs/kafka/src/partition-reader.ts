@@ -22,7 +22,7 @@ const OUT_OF_RANGE = 'OFFSET_OUT_OF_RANGE'
 
 /**
  * Reads partitions when asked, from any offset, without a consumer group: for work that keeps its own checkpoint and
- * ends. On a connection of its own. One call at a time.
+ * ends. On a connection of its own; calls may overlap, and one that fails may fail others under way.
  */
 export class PartitionReader {
   private connecting: Promise<Cluster> | null = null
