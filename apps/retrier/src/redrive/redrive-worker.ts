@@ -38,7 +38,7 @@ export class RedriveWorker {
     if (this.timer) clearInterval(this.timer)
     for (const held of this.running.keys()) held.stop()
     const ended = Promise.allSettled(this.running.values())
-    await Promise.race([ended, wait(STOP_GRACE_MS)])
+    await Promise.race([ended, wait(STOP_GRACE_MS, undefined, { ref: false })])
     for (const held of this.running.keys()) held.giveUp()
     await ended
   }
