@@ -5,6 +5,8 @@ import { describeDelivery } from './suites/delivery.js'
 import { describeIngest } from './suites/ingest.js'
 import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
+import { describeDeadLetterDocument } from './suites/dead-letter-document.js'
+import { describeRedrive } from './suites/redrive.js'
 import { describeRetries } from './suites/retries.js'
 
 const START_TIMEOUT_MS = 90_000
@@ -23,6 +25,8 @@ describe('the whole pipeline', () => {
 
   describeDelivery(stack)
   describeRetries(stack)
+  describeRedrive(stack)
+  describeDeadLetterDocument(stack)
   describeIngest(stack)
   describePayloads(stack)
   describeApi(stack)
