@@ -37,7 +37,10 @@ const FLAKY_ONE_IN = 10
 const HEX = 16
 const FIRST_HEX_DIGITS = 8
 
-const STATUSES: Partial<Record<Behaviour, number>> = { healthy: 200, failing: 500, refusing: 404 }
+const STATUSES = { healthy: 200, failing: 500, refusing: 404 } as const
+
+const hasOneStatus = (behaviour: Behaviour): behaviour is keyof typeof STATUSES =>
+  Object.hasOwn(STATUSES, behaviour)
 
 interface Receiver {
   readonly server: Server
@@ -82,8 +85,7 @@ function answer(destinationId: string, request: IncomingMessage, response: Serve
     response.writeHead(status).end()
   }
   const behaviour = receivers.get(destinationId)?.behaviour ?? 'healthy'
-  const always = STATUSES[behaviour]
-  if (always !== undefined) return reply(always)
+  if (hasOneStatus(behaviour)) return reply(STATUSES[behaviour])
   switch (behaviour) {
     case 'flaky': {
       const { 'x-barnabas-attempt': attempt, 'x-barnabas-event-id': eventId } = request.headers

@@ -8,6 +8,8 @@ export interface DeadLetterReason {
   readonly deadLetteredAtMs: number
   /** Attempts that were made, over all runs; a delivery that ended without a send has one fewer than its number. */
   readonly attempts: number
+  /** It was larger than Kafka takes: payload and metadata are in the event log alone. */
+  readonly isWithoutPayload?: boolean
 }
 
 /** A delivery that will not be tried again by itself. */

@@ -89,6 +89,12 @@ describe('a dead letter in the scope of a redrive', () => {
     expect(judge(deadLetter, null).kind).toBe('redrive')
   })
 
+  it('is skipped when its payload was too large to be kept with it', () => {
+    const { delivery, reason } = aDeadLetter()
+    const bare = { delivery, reason: { ...reason, isWithoutPayload: true } }
+    expect(judge(bare, standingOf(bare))).toEqual({ kind: 'skip', reason: 'without_payload' })
+  })
+
   it('is not brought back twice by one redrive, whatever became of it', () => {
     const deadLetter = aDeadLetter()
     const runs = [deadLetter.delivery.run, RUN]

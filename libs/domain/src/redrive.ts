@@ -47,6 +47,7 @@ export const SKIP_REASONS = [
   'superseded',
   'destination_deleted',
   'destination_disabled',
+  'without_payload',
   'unreadable',
 ] as const
 export type SkipReason = (typeof SKIP_REASONS)[number]
@@ -56,6 +57,7 @@ export const NOTHING_SKIPPED: Readonly<Record<SkipReason, number>> = {
   superseded: 0,
   destination_deleted: 0,
   destination_disabled: 0,
+  without_payload: 0,
   unreadable: 0,
 }
 
@@ -133,6 +135,7 @@ export function judgeDeadLetter(
   if (standing?.runs.includes(run)) return { kind: 'again' }
   if (!destination || !isLive(destination)) return { kind: 'skip', reason: 'destination_deleted' }
   if (destination.disabledAt !== null) return { kind: 'skip', reason: 'destination_disabled' }
+  if (deadLetter.reason.isWithoutPayload) return { kind: 'skip', reason: 'without_payload' }
   if (standing?.isDelivered) return { kind: 'skip', reason: 'delivered' }
   if (standing && isSuperseded(deadLetter, standing)) return { kind: 'skip', reason: 'superseded' }
   return { kind: 'redrive', delivery: nextRunOf(deadLetter, destination, tools) }
