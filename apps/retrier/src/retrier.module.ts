@@ -70,6 +70,7 @@ export class RetrierModule {
       catalog,
       throttle,
       log,
+      metrics,
     })
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })

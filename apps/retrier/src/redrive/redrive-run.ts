@@ -5,7 +5,9 @@ import {
   isLive,
   judgeDeadLetter,
   monotonicClock,
+  NOTHING_SKIPPED,
   RecentSet,
+  SKIP_REASONS,
   type Catalog,
   type DeadLetter,
   type RedriveProgress,
@@ -26,7 +28,7 @@ import {
   type WriteResult,
 } from '@barnabas/kafka'
 import { findStandings, type RedriveRow, type Storage } from '@barnabas/storage'
-import type { Logger } from '@barnabas/telemetry'
+import type { Logger, Metrics } from '@barnabas/telemetry'
 import type { LagThrottle } from '../lag-throttle.js'
 import { DeadLetterCursor } from './dead-letter-cursor.js'
 import { Pace } from './pace.js'
@@ -41,6 +43,7 @@ export interface RedriveParts {
   readonly throttle: LagThrottle
   readonly storage: Storage
   readonly log: Logger
+  readonly metrics: Pick<Metrics, 'count'>
 }
 
 /** One checkpoint a round: a killed process repeats what it wrote in the last one. */
@@ -79,7 +82,9 @@ export class RedriveRun {
     private readonly parts: RedriveParts,
   ) {
     this.pace = new Pace(redrive.ratePerSecond, monotonicClock)
-    this.progress = redrive.progress ?? beginAt([])
+    const progress = redrive.progress ?? beginAt([])
+    // A checkpoint of an earlier release may know fewer reasons.
+    this.progress = { ...progress, skipped: { ...NOTHING_SKIPPED, ...progress.skipped } }
     this.cursor = this.cursorAt(this.progress)
   }
 
@@ -104,10 +109,19 @@ export class RedriveRun {
   }
 
   private async roundWithCheckpoint(untilMs: number): Promise<RedriveEnd | null> {
+    const before = this.progress
     if (!(await this.round(untilMs))) return { kind: 'stopped' }
     this.progress = { ...this.progress, partitions: this.cursor.partitions }
     if (!(await this.held.save(this.progress))) return { kind: 'stopped' }
+    this.count(before)
     return this.cursor.isAtEnd && !this.failure ? { kind: 'completed' } : null
+  }
+
+  private count(before: RedriveProgress): void {
+    const { redriven, skipped } = this.progress
+    this.parts.metrics.count('redriven', redriven - before.redriven, { reason: 'redriven' })
+    for (const reason of SKIP_REASONS)
+      this.parts.metrics.count('redriven', skipped[reason] - before.skipped[reason], { reason })
   }
 
   /** Once: what becomes a dead letter from now on, of this redrive's deliveries too, is none of its business. */
