@@ -5,10 +5,11 @@ import { isAcknowledged, type Arrival } from './events.js'
 
 /**
  * How a receiver treats what comes: healthy answers 200; flaky answers 500 to the first attempt of every tenth event; hanging
- * answers after 30 s; failing answers 500; trickling answers 200 and then sends one byte a second; resetting cuts the
+ * answers after 30 s; failing answers 500; refusing answers 404, which opens no breaker; trickling answers 200 and then sends one byte a second; resetting cuts the
  * connection; closed accepts no connection.
  */
-export type Behaviour = 'healthy' | 'flaky' | 'hanging' | 'failing' | 'trickling' | 'resetting' | 'closed'
+export type Behaviour =
+  'healthy' | 'flaky' | 'hanging' | 'failing' | 'refusing' | 'trickling' | 'resetting' | 'closed'
 
 /** Pairs of a destination and an event. */
 export interface Expected {
@@ -35,6 +36,11 @@ const KEEP_ALIVE_MS = 300_000
 const FLAKY_ONE_IN = 10
 const HEX = 16
 const FIRST_HEX_DIGITS = 8
+
+const STATUSES = { healthy: 200, failing: 500, refusing: 404 } as const
+
+const hasOneStatus = (behaviour: Behaviour): behaviour is keyof typeof STATUSES =>
+  Object.hasOwn(STATUSES, behaviour)
 
 interface Receiver {
   readonly server: Server
@@ -79,15 +85,12 @@ function answer(destinationId: string, request: IncomingMessage, response: Serve
     response.writeHead(status).end()
   }
   const behaviour = receivers.get(destinationId)?.behaviour ?? 'healthy'
+  if (hasOneStatus(behaviour)) return reply(STATUSES[behaviour])
   switch (behaviour) {
-    case 'healthy':
-      return reply(200)
     case 'flaky': {
       const { 'x-barnabas-attempt': attempt, 'x-barnabas-event-id': eventId } = request.headers
       return reply(attempt === '1' && isChosen(String(eventId)) ? 500 : 200)
     }
-    case 'failing':
-      return reply(500)
     case 'hanging': {
       const timer = setTimeout(() => reply(200), HANGS_MS)
       response.on('close', () => clearTimeout(timer))

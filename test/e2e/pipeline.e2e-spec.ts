@@ -7,6 +7,8 @@ import { describeFilters } from './suites/filters.js'
 import { describeIngest } from './suites/ingest.js'
 import { describeMetrics } from './suites/metrics.js'
 import { describePayloads } from './suites/payloads.js'
+import { describeDeadLetterDocument } from './suites/dead-letter-document.js'
+import { describeRedrive } from './suites/redrive.js'
 import { describeRetries } from './suites/retries.js'
 
 const START_TIMEOUT_MS = 90_000
@@ -26,6 +28,8 @@ describe('the whole pipeline', () => {
   describeDelivery(stack)
   describeFiltering(stack)
   describeRetries(stack)
+  describeRedrive(stack)
+  describeDeadLetterDocument(stack)
   describeIngest(stack)
   describePayloads(stack)
   describeApi(stack)

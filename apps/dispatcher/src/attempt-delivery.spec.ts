@@ -170,6 +170,17 @@ describe('AttemptDelivery', () => {
     expect(receiver.received).toEqual([])
   })
 
+  it('ends with the attempt that was under way when its destination was deleted, and records it once', async () => {
+    const { attempts, delivery, catalog, destination } = await setUp(() => {
+      catalog.apply({ ...destination, version: 9, deletedAt: '2026-01-01' })
+      return { status: 500 }
+    })
+    expect(await attempts.attempt(delivery, held)).toMatchObject({
+      decision: { kind: 'cancel', code: 'destination_deleted' },
+      record: { outcome: 'retryable', code: 'http_500', decision: 'cancel', dueAtMs: null },
+    })
+  })
+
   it('cancels for a deleted tenant', async () => {
     const { attempts, delivery, catalog } = await setUp(() => ({ status: 200 }))
     catalog.apply({ ...tenant, version: 9, deletedAt: '2026-01-01' })

@@ -112,7 +112,7 @@ export class AttemptDelivery {
     if (lease.aborted) return null
     const endedMs = monotonic.nowMs()
     const suspectsOwnNetwork = network.observe(destination, outcome, endedMs)
-    const decision = this.decide(outcome, delivery, policy)
+    const decision = this.unlessDeleted(this.decide(outcome, delivery, policy), delivery)
     const durationMs = Math.round(endedMs - startedMs)
     const sent = { outcome, decision, startedAtMs, durationMs }
     const record = recordAttempt(delivery, destination, sent)
@@ -180,6 +180,13 @@ export class AttemptDelivery {
       nowMs: this.tools.clock.nowMs(),
       random: this.tools.random,
     })
+  }
+
+  /** No retry for a target that was deleted while the attempt was under way: this attempt is the end. */
+  private unlessDeleted(decision: Decision, delivery: Delivery): Decision {
+    if (decision.kind !== 'retry') return decision
+    const end = this.endOf(delivery, this.findDestination(delivery))
+    return end?.kind === 'cancel' ? { kind: 'cancel', code: end.code } : decision
   }
 
   private ended(

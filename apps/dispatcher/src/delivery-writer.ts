@@ -1,4 +1,10 @@
-import { planHop, type AttemptRecord, type Delivery, type Tier } from '@barnabas/domain'
+import {
+  planHop,
+  type AttemptRecord,
+  type DeadLetterReason,
+  type Delivery,
+  type Tier,
+} from '@barnabas/domain'
 import {
   encodeAttempt,
   encodeDeadLetter,
@@ -53,7 +59,7 @@ export class DeliveryWriter {
     )
     if (whole !== 'too-large') return this.counted(whole === 'written', delivery, verdict)
     const bare = withoutBulk(delivery, verdict)
-    const ending = this.consequences(bare.delivery, bare.verdict)
+    const ending = this.consequences(bare.delivery, bare.verdict, { isWithoutPayload: true })
     const result = await this.send(lease, ...ending, this.attempt(bare.verdict.record))
     return this.counted(result !== 'lost', delivery, bare.verdict)
   }
@@ -109,7 +115,11 @@ export class DeliveryWriter {
     }
   }
 
-  private consequences(delivery: Delivery, { decision, record }: Verdict): OutRecord[] {
+  private consequences(
+    delivery: Delivery,
+    { decision, record }: Verdict,
+    kept: Pick<DeadLetterReason, 'isWithoutPayload'> = {},
+  ): OutRecord[] {
     switch (decision.kind) {
       case 'done':
       case 'cancel':
@@ -120,7 +130,8 @@ export class DeliveryWriter {
       }
       case 'dead-letter': {
         const { code } = decision
-        const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now() }
+        const attempts = record.outcome === 'none' ? delivery.attempt - 1 : delivery.attempt
+        const reason = { code, detail: record.detail, deadLetteredAtMs: Date.now(), attempts, ...kept }
         const key = delivery.destinationUid
         const { names, partitions } = this.options
         const partition = partitionOf(key, partitions)

@@ -101,8 +101,9 @@ export class DeliveryConsumer {
     { reason, dueAtMs }: Extract<Turn, { kind: 'defer' }>,
     lease: PartitionLease,
   ): Promise<boolean> {
-    const expired = this.attempts.endIfExpired(delivery)
-    if (expired) return this.write.verdict(delivery, expired, lease)
+    // Its destination may have been deleted while it was queued: that must not wait for hours in a tier.
+    const ended = this.attempts.endWithoutSend(delivery) ?? this.attempts.endIfExpired(delivery)
+    if (ended) return this.write.verdict(delivery, ended, lease)
     const fields = { delivery_id: delivery.id, deferrals: delivery.deferrals, reason, due_at_ms: dueAtMs }
     this.log.debug(fields, 'delivery.deferred')
     return this.write.defer(delivery, dueAtMs, lease)

@@ -27,6 +27,27 @@ export const gatewaySettings = {
     about: 'Port of /metrics, /livez and /readyz, apart from the API; 0 = a free one.',
   }),
   API_KEY: secret({ about: 'Key that callers of the API send as a bearer token.' }),
+  MAX_REDELIVERIES: integer({
+    min: 0,
+    max: 10_000,
+    // Whoever asked twenty times for the same delivery must look at the target, not ask once more.
+    default: 20,
+    about: 'How often people may ask for one delivery again with POST /retry; then it is answered with 429.',
+  }),
+  REDRIVE_PER_SECOND: integer({
+    min: 1,
+    max: 10_000,
+    // A target that has just come back gets its live events besides.
+    default: 100,
+    about: 'Dead letters that a redrive returns each second, unless it asks for another rate.',
+  }),
+  MAX_REDRIVE_PER_SECOND: integer({
+    min: 1,
+    max: 10_000,
+    // More than one destination takes; a process looks that many up in the log without strain.
+    default: 1_000,
+    about: 'The highest rate that a redrive may ask for, in dead letters per second.',
+  }),
   PUBLISH_TIMEOUT_MS: integer({
     min: 100,
     max: 60_000,

@@ -1,4 +1,4 @@
-import type { DynamicModule } from '@nestjs/common'
+import type { DynamicModule, Provider } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
 import { defaultPolicy, kafkaConnection } from '@barnabas/config'
 import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
@@ -34,6 +34,10 @@ import { LogService } from './log/log.service.js'
 import { AcceptEvent } from './publish/accept-event.js'
 import { PublishController } from './publish/publish.controller.js'
 import { RecentEvents } from './publish/recent-events.js'
+import { RedeliveriesController } from './redeliveries/redeliveries.controller.js'
+import { RedeliverService, type RedeliverTools } from './redeliveries/redeliver.service.js'
+import { RedrivesController } from './redrives/redrives.controller.js'
+import { RedrivesService } from './redrives/redrives.service.js'
 import { ReferenceController, TOPICS } from './reference.controller.js'
 import { LOG, SignalConsumer } from './signals/signal.consumer.js'
 import { Policies } from './retries/policies.js'
@@ -41,6 +45,19 @@ import { SwitchesController } from './switches/switches.controller.js'
 import { SwitchesService } from './switches/switches.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
+
+const CONTROLLERS = [
+  PublishController,
+  TenantsController,
+  DestinationsController,
+  FiltersController,
+  LogController,
+  RedeliveriesController,
+  RedrivesController,
+  ReferenceController,
+  SignalConsumer,
+  SwitchesController,
+]
 
 /** The only place that knows every class of the gateway. */
 export class GatewayModule {
@@ -72,20 +89,17 @@ export class GatewayModule {
       maxEventBytes: settings.MAX_EVENT_BYTES,
       timeoutMs: settings.PUBLISH_TIMEOUT_MS,
     })
+    const again = redeliveriesOf(settings, {
+      storage,
+      catalog: reader,
+      producer: kafka.createProducer(),
+      log,
+    })
     const tools = { secrets, policies, log, topics: settings.TOPICS }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
-      controllers: [
-        PublishController,
-        TenantsController,
-        DestinationsController,
-        FiltersController,
-        LogController,
-        ReferenceController,
-        SignalConsumer,
-        SwitchesController,
-      ],
+      controllers: CONTROLLERS,
       providers: [
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
@@ -94,6 +108,7 @@ export class GatewayModule {
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, { secrets, policies }) },
         { provide: Policies, useValue: policies },
+        ...again,
         { provide: Storage, useValue: storage },
         { provide: LOG, useValue: log },
         { provide: TOPICS, useValue: settings.TOPICS },
@@ -126,6 +141,24 @@ const policiesOf = (settings: GatewaySettings, { catalog }: CatalogReader): Poli
     tiers: settings.RETRY_TIERS.map(tierOf),
     clock: systemClock,
   })
+
+/** What people ask for again. */
+function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools): Provider[] {
+  const redeliver = new RedeliverService(tools, {
+    names: kafkaNames(settings.KAFKA_TOPIC_PREFIX),
+    partitions: settings.PARTITIONS,
+    maxRedeliveries: settings.MAX_REDELIVERIES,
+    timeoutMs: settings.PUBLISH_TIMEOUT_MS,
+  })
+  const redrives = new RedrivesService(tools.storage, tools.log, {
+    defaultPerSecond: settings.REDRIVE_PER_SECOND,
+    maxPerSecond: settings.MAX_REDRIVE_PER_SECOND,
+  })
+  return [
+    { provide: RedeliverService, useValue: redeliver },
+    { provide: RedrivesService, useValue: redrives },
+  ]
+}
 
 const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): KafkaEdge =>
   openKafka({

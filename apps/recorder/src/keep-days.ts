@@ -1,5 +1,12 @@
 import { DAY, HOUR, MINUTE, toError } from '@barnabas/domain'
-import { dayOf, dropDaysBefore, ensureDays, forgetHealth, type Storage } from '@barnabas/storage'
+import {
+  dayOf,
+  dropDaysBefore,
+  ensureDays,
+  forgetHealth,
+  forgetRedeliveries,
+  type Storage,
+} from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 
 const INTERVAL_MS = HOUR
@@ -7,7 +14,7 @@ const RETRY_MS = MINUTE
 
 /**
  * Makes today's and tomorrow's partitions before they are needed, drops those that are older than retained, and
- * forgets the health of what has ended.
+ * forgets who asked again for their deliveries, and the health of what has ended.
  */
 export class KeepDays {
   private timer: NodeJS.Timeout | null = null
@@ -36,6 +43,7 @@ export class KeepDays {
       const oldest = dayOf(nowMs - this.retentionDays * DAY)
       const dropped = await this.storage.transaction((tx) => dropDaysBefore(tx, oldest))
       if (dropped.length > 0) this.log.info({ tables: dropped }, 'log.days_dropped')
+      await this.storage.transaction((tx) => forgetRedeliveries(tx, oldest))
       const forgotten = await this.storage.transaction(forgetHealth)
       if (forgotten > 0) this.log.debug({ rows: forgotten }, 'log.health_forgotten')
     } catch (error) {

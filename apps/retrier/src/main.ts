@@ -2,10 +2,10 @@ import 'reflect-metadata'
 import { checkKafkaLogin, loadSettings } from '@barnabas/config'
 import { KafkaBatchStrategy } from '@barnabas/kafka'
 import { runWorker } from '@barnabas/telemetry'
-import { retrierSettings } from './retrier.config.js'
+import { checkDatabase, retrierSettings } from './retrier.config.js'
 import { RetrierModule } from './retrier.module.js'
 
-const settings = loadSettings(retrierSettings, [checkKafkaLogin])
+const settings = loadSettings(retrierSettings, [checkKafkaLogin, checkDatabase])
 await runWorker({
   app: 'retrier',
   settings,

@@ -41,12 +41,20 @@ describe('ReleaseDue', () => {
     pausedTiers: Set<string>
     drainedTiers: Set<string>
     pausedTenants: Set<string>
+    isDeleted: (of: { destinationUid: string }) => boolean
   }
   let releaseDue: ReleaseDue
 
   beforeEach(() => {
     clock = new FakeClock(NOW_MS)
-    switches = { isKnown: true, pausedTiers: new Set(), drainedTiers: new Set(), pausedTenants: new Set() }
+    const none = () => new Set<string>()
+    switches = {
+      isKnown: true,
+      pausedTiers: none(),
+      drainedTiers: none(),
+      pausedTenants: none(),
+      isDeleted: () => false,
+    }
     releaseDue = withTiers(5 * SECOND, MINUTE)
   })
   const withTiers = (...delaysMs: number[]) =>
@@ -207,5 +215,21 @@ describe('ReleaseDue', () => {
       )
       expect(parked).toEqual(['p.delay.1m', 'p.delay.2m', 'p.delay.5m', 'p.delay.5m'])
     })
+  })
+
+  it('returns at the end of a hop what waits for a deleted destination, due or not, also of a paused tenant', () => {
+    const delivery = aDelivery()
+    const later = waiting(NOW_MS + HOUR, {}, encodeDelivery(delivery))
+    const due = waiting(NOW_MS, {}, encodeDelivery(delivery))
+    switches.pausedTenants.add(delivery.tenantUid)
+    expect([releaseDue.release(later).kind, releaseDue.release(due).kind]).toEqual(['next-hop', 'park'])
+    switches.isDeleted = ({ destinationUid }) => destinationUid === delivery.destinationUid
+    for (const record of [later, due])
+      expect(releaseDue.release(record)).toMatchObject({
+        kind: 'return',
+        record: { kafkaTopic: 'p.deliveries', value: delivery.payload },
+      })
+    const other = waiting(NOW_MS + HOUR, {}, encodeDelivery(aDelivery()))
+    expect(releaseDue.release(other).kind).toBe('next-hop')
   })
 })

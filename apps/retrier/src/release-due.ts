@@ -1,4 +1,4 @@
-import { MINUTE, planHop, tierFromName, type Clock, type Tier } from '@barnabas/domain'
+import { MINUTE, planHop, tierFromName, type Clock, type Delivery, type Tier } from '@barnabas/domain'
 import {
   decodeDelivery,
   decodeWaiting,
@@ -38,13 +38,14 @@ const DANGER_SHARE = 0.5
 
 /**
  * record in a tier ─► may leave? ─┬► no ──► wait: until the hop is over, or the tier's pause
- *                                 └► yes ─┬► due later ─────────────► next tier
+ *                                 └► yes ─┬► due later ─────────────► next tier, or back when its target was deleted
  *                                         ├► tenant is paused ──────► once round a tier again
  *                                         └► due, or in a moment ───► back to where it goes
  *
  * A hop is over when the tier's delay has passed since the broker took the record, or at once when the tier is
  * drained. All records of a partition wait equally long, so they become due in their order. A record is never
- * returned more than MAX_HOLD_MS before it is due. Pure but for the clock.
+ * returned more than MAX_HOLD_MS before it is due, unless its destination or tenant was deleted: then it waits for
+ * nothing any more, and the dispatcher ends it. Pure but for the clock.
  */
 export class ReleaseDue {
   private readonly tierByTopic = new Map<string, Tier>()
@@ -82,13 +83,20 @@ export class ReleaseDue {
     const hop = planHop(-overdueMs, this.openTiers())
     const value = record.value ?? Buffer.alloc(0)
     const bare = { ...record, value, headers }
+    const back = {
+      kind: 'return',
+      record: { ...this.place(waiting.returnTo, record), value, headers },
+    } as const
+    if (hop.kind === 'hold' && this.switches.pausedTenants.size === 0) return back
+    const delivery = this.deliveryOf(bare, waiting)
+    if (delivery && this.switches.isDeleted(delivery)) return back
     if (hop.kind === 'tier') return { kind: 'next-hop', record: this.toTier(hop.tier, bare, waiting) }
-    if (this.isPaused(bare, waiting)) {
+    if (delivery && this.switches.pausedTenants.has(delivery.tenantUid)) {
       const parkMs = Math.min(Math.max(overdueMs, MIN_PARK_MS), MAX_PARK_MS)
       const park = planHop(parkMs, this.openTiers())
       if (park.kind === 'tier') return { kind: 'park', record: this.toTier(park.tier, bare, waiting) }
     }
-    return { kind: 'return', record: { ...this.place(waiting.returnTo, record), value, headers } }
+    return back
   }
 
   /** True when so much of the Kafka topic's retention is over that the record will be lost if it stays much longer. */
@@ -116,12 +124,11 @@ export class ReleaseDue {
     return open.length > 0 ? open : this.settings.tiers
   }
 
-  /** What cannot be read here (a newer release's record) goes on: the dispatcher decides. */
-  private isPaused(bare: LogRecord, { returnTo }: Waiting): boolean {
-    const { pausedTenants } = this.switches
-    if (pausedTenants.size === 0 || returnTo !== this.settings.names.deliveries) return false
+  /** Null for deferred events. What cannot be read here (a newer release's record) goes on: the dispatcher decides. */
+  private deliveryOf(bare: LogRecord, { returnTo }: Waiting): Delivery | null {
+    if (returnTo !== this.settings.names.deliveries) return null
     const read = decodeDelivery(bare)
-    return read.ok && pausedTenants.has(read.value.tenantUid)
+    return read.ok ? read.value : null
   }
 
   private reject(record: LogRecord, detail: string): Release {

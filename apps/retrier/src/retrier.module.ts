@@ -2,22 +2,37 @@ import type { DynamicModule } from '@nestjs/common'
 import { kafkaConnection } from '@barnabas/config'
 import { systemClock, tierFromName, tierOf, type Tier } from '@barnabas/domain'
 import { KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge, type KafkaNames } from '@barnabas/kafka'
+import { openStorage, type Storage } from '@barnabas/storage'
 import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { LagThrottle } from './lag-throttle.js'
+import type { RedriveParts } from './redrive/redrive-run.js'
+import { RedriveWorker } from './redrive/redrive-worker.js'
 import { ReleaseDue } from './release-due.js'
 import { ReleaseMetrics } from './release-metrics.js'
 import type { RetrierSettings } from './retrier.config.js'
 import { CatalogSwitches } from './switches.js'
 import { KAFKA, WaitingConsumer } from './waiting.consumer.js'
 
-/** Stops what the module opened, last opened first. */
-class Shutdown {
-  constructor(private readonly kafka: KafkaEdge) {}
+/** Starts redrives, and stops what the module opened, last opened first. */
+class Lifecycle {
+  constructor(
+    private readonly kafka: KafkaEdge,
+    private readonly redrives: { readonly worker: RedriveWorker; readonly storage: Storage } | null,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.redrives?.worker.start()
+  }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.redrives?.worker.stop()
     await this.kafka.close()
+    await this.redrives?.storage.close()
   }
 }
+
+/** Enough for the redrives of one process and their leases. */
+const POOL_SIZE = 4
 
 /** The only place that knows every class of the retrier. */
 export class RetrierModule {
@@ -46,6 +61,17 @@ export class RetrierModule {
       { kafkaTopic: deliveries, maxLag: settings.MAX_DELIVERIES_LAG, lag },
       log,
     )
+    const producer = kafka.createProducer()
+    const redrives = redrivesOf(settings, {
+      names,
+      partitions: settings.PARTITIONS,
+      reader: kafka.createPartitionReader(),
+      producer,
+      catalog,
+      throttle,
+      log,
+      metrics,
+    })
     const health = new Health()
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
@@ -60,15 +86,23 @@ export class RetrierModule {
         { provide: LagThrottle, useValue: throttle },
         {
           provide: KAFKA,
-          useValue: { producer: kafka.createProducer(), log, isSure: () => strategy.isSure },
+          useValue: { producer, log, isSure: () => strategy.isSure },
         },
         { provide: KafkaBatchStrategy, useValue: strategy },
         { provide: Health, useValue: health },
         { provide: ReleaseMetrics, useValue: new ReleaseMetrics(metrics, names, systemClock) },
-        { provide: Shutdown, useFactory: () => new Shutdown(kafka) },
+        { provide: Lifecycle, useFactory: () => new Lifecycle(kafka, redrives) },
       ],
     }
   }
+}
+
+/** Null without a database: then nobody can have asked for one. */
+function redrivesOf(settings: RetrierSettings, parts: Omit<RedriveParts, 'storage'>) {
+  const { DATABASE_URL: url } = settings
+  if (url === null) return null
+  const storage = openStorage({ url, applicationName: 'barnabas-retrier', poolSize: POOL_SIZE })
+  return { storage, worker: new RedriveWorker({ ...parts, storage }) }
 }
 
 /** The configured tiers, and those that were taken out of the setting but may still hold records. */

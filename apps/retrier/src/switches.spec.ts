@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { Catalog, switchUidOf, type SwitchEntry, type SwitchName } from '@barnabas/domain'
 import type { CatalogRecordSeen } from '@barnabas/kafka'
-import { aTenant } from '@barnabas/testing'
+import { aDestination, aTenant } from '@barnabas/testing'
 import { CatalogSwitches } from './switches.js'
 
 const aSwitch = (
@@ -64,5 +64,22 @@ describe('CatalogSwitches', () => {
     apply(aSwitch('pause-tier', '5m', 2, '2026-01-15T10:00:00Z'))
     apply(aSwitch('pause-tier', '5m', 1))
     expect(switches.pausedTiers.size).toBe(0)
+  })
+
+  it('tell that a delivery waits for what was deleted, itself or with its tenant, and only when that is sure', () => {
+    const { switches, apply } = follow()
+    const tenant = aTenant()
+    const destination = aDestination({ tenantUid: tenant.uid })
+    const delivery = { tenantUid: tenant.uid, destinationUid: destination.uid }
+    expect(switches.isDeleted(delivery)).toBe(false)
+    apply(tenant)
+    apply(destination)
+    expect(switches.isDeleted(delivery)).toBe(false)
+    apply({ ...destination, version: 2, deletedAt: '2026-01-15T10:00:00Z' })
+    expect(switches.isDeleted(delivery)).toBe(true)
+    const other = { ...delivery, destinationUid: aDestination().uid }
+    expect(switches.isDeleted(other)).toBe(false)
+    apply({ ...tenant, version: 2, deletedAt: '2026-01-15T10:00:00Z' })
+    expect(switches.isDeleted(other)).toBe(true)
   })
 })

@@ -1,4 +1,4 @@
-import { switchUidOf, type SwitchName } from '@barnabas/domain'
+import { isLive, switchUidOf, type Delivery, type SwitchName } from '@barnabas/domain'
 import type { CatalogReader } from '@barnabas/kafka'
 
 /** What operators have switched on, by subject. Sets, for they are asked for each record. */
@@ -9,6 +9,8 @@ export interface Switches {
   readonly drainedTiers: ReadonlySet<string>
   /** Uids of tenants. */
   readonly pausedTenants: ReadonlySet<string>
+  /** Its destination or tenant was deleted, as far as is known here. */
+  isDeleted(of: Pick<Delivery, 'tenantUid' | 'destinationUid'>): boolean
 }
 
 /** The switches of the catalog, kept up to date with it. */
@@ -31,6 +33,13 @@ export class CatalogSwitches implements Switches {
 
   get isKnown(): boolean {
     return this.reader.isReady
+  }
+
+  isDeleted({ tenantUid, destinationUid }: Pick<Delivery, 'tenantUid' | 'destinationUid'>): boolean {
+    const { catalog } = this.reader
+    return [catalog.tenantByUid(tenantUid), catalog.destinationByUid(destinationUid)].some(
+      (entry) => entry !== undefined && !isLive(entry),
+    )
   }
 
   /** Told after each record of a switch. */

@@ -211,7 +211,7 @@ describe('the router on a real Kafka', () => {
     if (!read.ok) throw new Error(read.failure.detail)
     expect(read.value).toMatchObject({ event: meta, destinationUid: destination.uid })
     expect(read.value.payload.equals(payload)).toBe(true)
-    const reason = { code: 'http_500', detail: 'é'.repeat(1_000), deadLetteredAtMs: 0 } as const
+    const reason = { code: 'http_500', detail: 'é'.repeat(1_000), deadLetteredAtMs: 0, attempts: 1 } as const
     await send(
       names.delay(TIER),
       encodeWaiting({ value: payload, headers: record.headers }, { dueAtMs: 0, returnTo: names.deliveries }),

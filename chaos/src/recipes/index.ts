@@ -11,6 +11,7 @@ import { loudTenant } from './r12-loud-tenant.js'
 import { backlog } from './r13-backlog.js'
 import { poison } from './r14-poison.js'
 import { rebalanceStorm } from './r15-rebalance-storm.js'
+import { deadLetters } from './r18-dead-letters.js'
 
 /** All recipes, in the order in which they run. */
 export const RECIPES: readonly Recipe[] = [
@@ -26,4 +27,5 @@ export const RECIPES: readonly Recipe[] = [
   backlog,
   poison,
   rebalanceStorm,
+  deadLetters,
 ]

@@ -30,6 +30,10 @@ export const CODES = {
   unauthorized: 'The API key is missing or wrong.',
   not_found: 'There is no such thing.',
   conflict: 'A thing with this id already exists.',
+  topic_not_selected: 'The destination does not select the topic of the event.',
+  too_many_redeliveries: 'The delivery was asked for again as often as MAX_REDELIVERIES allows.',
+  redrive_overlaps: 'Another redrive of the same dead letters is running.',
+  redrive_not_possible: 'The state of the redrive does not allow it.',
   unavailable: 'A service that is needed to answer cannot be reached; try again after Retry-After.',
   internal_error: 'We failed; the log has the details under the request id.',
 } as const
@@ -42,3 +46,9 @@ export const httpCode = (status: number): HttpCode => `http_${status}`
 
 /** As attempts show it on the wire: `"200"` for `http_200`, other codes as they are. */
 export const wireCode = (code: Code): string => (code.startsWith('http_') ? code.slice('http_'.length) : code)
+
+/** The code that stands on the wire so; null when there is none. */
+export function codeOfWire(wire: string): Code | null {
+  if (/^[1-5]\d\d$/.test(wire)) return httpCode(Number(wire))
+  return Object.hasOwn(CODES, wire) ? (wire as KnownCode) : null
+}

@@ -35,6 +35,10 @@ function timeSortedId(): string {
 export const newTenantUid = (): TenantUid => `t_${timeSortedId()}` as TenantUid
 export const newDestinationUid = (): DestinationUid => `d_${timeSortedId()}` as DestinationUid
 export const newEventId = (): EventId => `evt_${timeSortedId()}` as EventId
+/** Run of one delivery that a person asked for again. */
+export const newRedeliveryRun = (): Run => `rdl_${timeSortedId()}` as Run
+/** Id of a redrive, and the run of everything that it brings back. */
+export const newRedriveId = (): Run => `rdr_${timeSortedId()}` as Run
 /** A public destination id, for callers who do not choose one. */
 export const newDestinationId = (): string => `des_${timeSortedId()}`
 

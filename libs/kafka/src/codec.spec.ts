@@ -3,6 +3,7 @@ import { aDelivery, aDestination, anAttempt, anEvent, aTenant } from '@barnabas/
 import {
   decodeAttempt,
   decodeCatalog,
+  decodeDeadLetter,
   decodeDelivery,
   decodeEvent,
   decodeRouting,
@@ -172,10 +173,21 @@ describe('codecs', () => {
 
   it('keep a dead letter readable as the delivery that it was', () => {
     const delivery = aDelivery()
-    const reason = { code: 'http_500', detail: 'why', deadLetteredAtMs: 1 } as const
-    expect(decodeDelivery(recordOf(encodeDeadLetter(delivery, reason)))).toEqual({
-      ok: true,
-      value: delivery,
-    })
+    const reason = { code: 'http_500', detail: 'why', deadLetteredAtMs: 1, attempts: 0 } as const
+    const record = recordOf(encodeDeadLetter(delivery, reason))
+    expect(decodeDelivery(record)).toEqual({ ok: true, value: delivery })
+    expect(decodeDeadLetter(record)).toEqual({ ok: true, value: { delivery, reason } })
+  })
+
+  it('take the attempt of a dead letter of an earlier release as made', () => {
+    const delivery = aDelivery({ attempt: 4 })
+    const headers = { 'barnabas-dead-letter': '{"code":"http_500","detail":"why","deadLetteredAtMs":1}' }
+    const { value, headers: own } = encodeDelivery(delivery)
+    const read = decodeDeadLetter(recordOf({ value, headers: { ...own, ...headers } }))
+    expect(read).toMatchObject({ ok: true, value: { reason: { attempts: 4 } } })
+  })
+
+  it('do not take a delivery for a dead letter', () => {
+    expect(decodeDeadLetter(recordOf(encodeDelivery(aDelivery())))).toMatchObject({ ok: false })
   })
 })

@@ -6,6 +6,8 @@ import {
   type AttemptRecord,
   type CatalogEntry,
   type Code,
+  type DeadLetter,
+  type DeadLetterReason,
   type Delivery,
   type DeliveryLimits,
   type DestinationEntry,
@@ -94,19 +96,29 @@ export function decodeDelivery(record: LogRecord): Result<Delivery, Unreadable> 
   })
 }
 
-/** Why a delivery will not be tried again by itself. */
-export interface DeadLetterReason {
-  readonly code: Code
-  readonly detail: string
-  readonly deadLetteredAtMs: number
-}
-
-const DEAD_LETTER_HEADER = `${META_HEADER}-dead-letter`
+export const DEAD_LETTER_HEADER = `${META_HEADER}-dead-letter`
 
 /** The delivery as it was, with the reason in a header of its own. */
 export function encodeDeadLetter(delivery: Delivery, reason: DeadLetterReason): Encoded {
   const { value, headers } = encodeDelivery(delivery)
   return { value, headers: { ...headers, [DEAD_LETTER_HEADER]: JSON.stringify(reason) } }
+}
+
+type EarlierReason = Omit<DeadLetterReason, 'attempts'> & Partial<DeadLetterReason>
+
+export function decodeDeadLetter(record: LogRecord): Result<DeadLetter, Unreadable> {
+  const read = decodeDelivery(record)
+  if (!read.ok) return read
+  const header = record.headers[DEAD_LETTER_HEADER]
+  if (!header) return failed({ reason: 'malformed', detail: `has no header "${DEAD_LETTER_HEADER}"` })
+  try {
+    const reason = JSON.parse(header.toString('utf8')) as EarlierReason
+    const delivery = read.value
+    // Earlier records do not tell whether the last attempt was made.
+    return ok({ delivery, reason: { ...reason, attempts: reason.attempts ?? delivery.attempt } })
+  } catch {
+    return failed({ reason: 'malformed', detail: `header "${DEAD_LETTER_HEADER}" is not JSON` })
+  }
 }
 
 /** Where a record stood when it was first read; its identity and its day come from there. */

@@ -1,20 +1,7 @@
 import { SECOND, toError } from '@barnabas/domain'
 import type { Kafka } from 'kafkajs'
+import { createCluster, type Cluster } from './private-cluster.js'
 
-/** What is needed of a class inside kafkajs 2.2.4. */
-interface Cluster {
-  connect(): Promise<void>
-  disconnect(): Promise<void>
-  addTargetTopic(topic: string): Promise<void>
-  refreshMetadataIfNecessary(): Promise<void>
-  fetchTopicsOffset(
-    topics: { topic: string; fromBeginning: boolean; partitions: { partition: number }[] }[],
-  ): Promise<{ partitions: { partition: number; offset: string }[] }[]>
-}
-
-type CreateCluster = (options: { metadataMaxAge: number; allowAutoTopicCreation: boolean }) => Cluster
-
-const CREATE_CLUSTER = 'private:Kafka:createCluster'
 /** After a failure the connection is made anew and with it the metadata; this is only for brokers that come and go. */
 const METADATA_MAX_AGE_MS = 30 * SECOND
 
@@ -54,7 +41,7 @@ export class EndOffsets {
   }
 
   private async connect(): Promise<Cluster> {
-    const cluster = createCluster(this.kafka)
+    const cluster = createCluster(this.kafka, METADATA_MAX_AGE_MS)
     await cluster.connect()
     return cluster
   }
@@ -62,11 +49,3 @@ export class EndOffsets {
 
 const disconnect = (connecting: Promise<Cluster>): Promise<void> =>
   connecting.then((cluster) => cluster.disconnect()).catch(() => undefined)
-
-/** The method that kafkajs's own admin, producer and consumer get their connections from; a test holds it in place. */
-function createCluster(kafka: Kafka): Cluster {
-  const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === CREATE_CLUSTER)
-  const create = name && (kafka as unknown as Record<symbol, CreateCluster>)[name]
-  if (!create) throw new Error(`this kafkajs has no ${CREATE_CLUSTER}`)
-  return create({ metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false })
-}

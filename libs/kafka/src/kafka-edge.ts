@@ -15,6 +15,7 @@ import { LiveBytes } from './live-bytes.js'
 import { askLeaders, Leaders } from './leaders.js'
 import { fixKafkajs } from './kafkajs-fixes.js'
 import { isTooLargeForPlatformatic, PlatformaticProducer } from './platformatic-producer.js'
+import { PartitionReader } from './partition-reader.js'
 import type { LogProducer, OutRecord, RecordPosition } from './ports.js'
 import { TopicAdmin } from './topic-admin.js'
 import type { TopicPlan } from './topics.js'
@@ -118,6 +119,12 @@ export class KafkaEdge {
       log: this.log,
     })
     this.closers.push(() => reader.stop())
+    return reader
+  }
+
+  createPartitionReader(): PartitionReader {
+    const reader = new PartitionReader(this.kafka)
+    this.closers.push(() => reader.close())
     return reader
   }
 

@@ -14,6 +14,30 @@ export {
   type NewDestination,
 } from './control-plane/destinations.js'
 export {
+  dropRedelivery,
+  forgetRedeliveries,
+  noteRedelivery,
+  type NewRedelivery,
+} from './control-plane/redeliveries.js'
+export {
+  claimRedrive,
+  endRedrive,
+  releaseRedrive,
+  saveRedrive,
+  type RedriveLease,
+} from './control-plane/redrive-leases.js'
+export {
+  cancelRedrive,
+  createRedrive,
+  findRedrive,
+  listRedrives,
+  startRedrive,
+  type NewRedrive,
+  type RedriveEntry,
+  type RedriveRefusal,
+  type RedriveRow,
+} from './control-plane/redrives.js'
+export {
   deleteTenant,
   findTenant,
   listTenants,
@@ -28,6 +52,7 @@ export type { Page } from './cursor.js'
 export { isTextRefused, isUnavailable } from './errors.js'
 export * from './event-log/attempts.js'
 export { dayOf, dropDaysBefore, ensureDays } from './event-log/days.js'
+export * from './event-log/deliveries.js'
 export * from './event-log/events.js'
 export { forgetHealth } from './event-log/health.js'
 export { drainOutbox } from './event-log/outbox.js'

@@ -186,6 +186,10 @@ export const METRICS = {
     kind: 'gauge', unit: null, labels: [], apps: ['retrier'],
     about: 'Records of tiers that were fetched and wait in memory.',
   },
+  redriven: {
+    kind: 'counter', unit: null, labels: ['reason'], apps: ['retrier'],
+    about: 'Dead letters that redrives dealt with: `redriven`, or why they were left, `delivered`, `superseded`, `destination_deleted`, `destination_disabled`, `without_payload` or `unreadable`.',
+  },
   // recorder
   log_rows: {
     kind: 'counter', unit: null, labels: ['kafka_topic', 'result'], apps: ['recorder'],

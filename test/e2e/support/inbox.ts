@@ -17,6 +17,8 @@ export type AnswerRule = (arrival: Omit<Arrival, 'status'>, earlier: number) => 
 /** A customer's endpoint: keeps what arrives and answers by rule. */
 export class Inbox {
   readonly arrivals: Arrival[] = []
+  /** How long answers take from now on, milliseconds. */
+  delayMs = 0
 
   private constructor(private readonly receiver: Receiver) {}
 
@@ -25,7 +27,12 @@ export class Inbox {
     const inbox = new Inbox(receiver)
     receiver.answerBy((received) => {
       const status = inbox.take(received, rule)
-      return { status, headers: { 'content-type': 'text/plain' }, body: `answer ${status}` }
+      return {
+        status,
+        delayMs: inbox.delayMs,
+        headers: { 'content-type': 'text/plain' },
+        body: `answer ${status}`,
+      }
     })
     return inbox
   }

@@ -8,6 +8,8 @@ import type { Services } from './services.js'
 export interface Stack {
   readonly api: Api
   readonly kafka: KafkaClient
+  /** As KAFKA_BROKERS takes them. */
+  readonly kafkaBrokers: string
   /** Full name of one of our Kafka topics. */
   readonly kafkaTopic: (name: string) => string
   /** Where the app answers `/metrics` and `/livez`. */
@@ -62,6 +64,7 @@ export async function startStack({ services, env = {} }: StackOptions = {}): Pro
   return {
     api: new Api(apps.apiUrl, settings.API_KEY),
     kafka,
+    kafkaBrokers: place.KAFKA_BROKERS,
     kafkaTopic: (name) => `${place.KAFKA_TOPIC_PREFIX}${name}`,
     metricsUrl: (app) => `http://127.0.0.1:${apps.supervisor.app(app).metricsPort}`,
     kill9: (app) => apps.supervisor.app(app).kill9(),

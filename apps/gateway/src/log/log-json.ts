@@ -1,5 +1,5 @@
-import { wireCode, type AttemptRecord } from '@barnabas/domain'
-import type { EventDetail, EventRow } from '@barnabas/storage'
+import { FIRST_RUN, wireCode, type AttemptRecord } from '@barnabas/domain'
+import type { DeliveryRow, EventDetail, EventRow } from '@barnabas/storage'
 import { rawJsonOf } from '../http/raw-json.js'
 
 /** The payload as it was published; one that is not JSON goes out in base64. */
@@ -48,7 +48,9 @@ export const attemptJson = (attempt: AttemptRecord) => ({
   code: wireCode(attempt.code),
   detail: attempt.detail,
   attempt_number: attempt.attempt,
-  manual: false,
+  // Asked for by a person, or the retry of one that was.
+  manual: attempt.run !== FIRST_RUN,
+  run: attempt.run,
   decision: attempt.decision,
   next_attempt_at: attempt.dueAtMs === null ? null : iso(attempt.dueAtMs),
 })
@@ -76,4 +78,17 @@ export const deadLetterJson = (attempt: AttemptRecord) => ({
   attempts: attempt.outcome === 'none' ? attempt.attempt - 1 : attempt.attempt,
   last_attempt_id: attempt.outcome === 'none' ? null : attempt.id,
   dead_lettered_at: iso(attempt.startedAtMs + attempt.durationMs),
+})
+
+/** What became of an event at one destination. */
+export const deliveryJson = (delivery: DeliveryRow) => ({
+  id: delivery.id,
+  destination_id: delivery.destinationId,
+  status: delivery.status,
+  attempts: delivery.attempts,
+  run: delivery.run,
+  code: delivery.code === null ? null : wireCode(delivery.code),
+  detail: delivery.detail,
+  last_at: delivery.lastAt,
+  next_attempt_at: delivery.nextAttemptAt,
 })

@@ -1,4 +1,4 @@
-import type { AttemptRecord, Problem } from '@barnabas/domain'
+import { codeOfWire, type AttemptRecord, type Problem } from '@barnabas/domain'
 import {
   findAttempt,
   findDestinationsByUid,
@@ -6,6 +6,7 @@ import {
   findEvents,
   listAttempts,
   listDeadLetters,
+  listDeliveries,
   listEvents,
   type EntityManager,
   type EventRow,
@@ -18,6 +19,7 @@ import { plannedAttempts, waitingDeliveries } from './planned-attempts.js'
 import {
   attemptJson,
   deadLetterJson,
+  deliveryJson,
   eventDetailJson,
   eventJson,
   eventSummaryJson,
@@ -25,6 +27,9 @@ import {
 } from './log-json.js'
 
 const LIST = { defaultLimit: 100, maxLimit: 1_000, orderBy: 'time' } as const
+
+/** More destinations than people look at; the attempts of an event have the rest. */
+const MAX_DELIVERIES = 1_000
 
 const INCLUDES = ['event', 'event.data', 'response_data', 'destination'] as const
 type Include = (typeof INCLUDES)[number]
@@ -56,8 +61,14 @@ export class LogService {
     return this.storage.transaction(async (tx) => {
       const event = await findEvent(tx, { id, tenantId })
       if (!event) throw notFound('event')
+      const of = { tenantId: event.meta.tenantId, eventId: event.meta.id, limit: MAX_DELIVERIES }
+      const deliveries = await listDeliveries(tx, of)
       const waiting = await waitingDeliveries(tx, event, this.show.policies)
-      return { ...eventDetailJson(event), waiting_deliveries: waiting }
+      return {
+        ...eventDetailJson(event),
+        deliveries: deliveries.map(deliveryJson),
+        waiting_deliveries: waiting,
+      }
     })
   }
 
@@ -85,7 +96,7 @@ export class LogService {
   async listDeadLetters(query: RawQuery) {
     const list = readListQuery(query, LIST)
     const page = await this.storage.transaction((tx) =>
-      listDeadLetters(tx, { ...list, ...attemptFilters(query) }),
+      listDeadLetters(tx, { ...list, ...attemptFilters(query), codes: codesOf(query) }),
     )
     if (page === 'bad-cursor') throw badCursor()
     return { models: page.rows.map(deadLetterJson), pagination: pagination(list, page, LIST.orderBy) }
@@ -143,6 +154,10 @@ function attemptFilters(query: RawQuery) {
     status,
   } as const
 }
+
+/** A code that there is not is the code of no dead letter. */
+const codesOf = (query: RawQuery): readonly string[] | undefined =>
+  valuesOf(query, 'code')?.map((code) => codeOfWire(code) ?? code)
 
 function readIncludes(query: RawQuery): ReadonlySet<Include> {
   const asked = valuesOf(query, 'include')?.flatMap((value) => value.split(',')) ?? []

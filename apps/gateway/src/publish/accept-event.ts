@@ -20,6 +20,7 @@ import {
   type LogProducer,
   type OutRecord,
 } from '@barnabas/kafka'
+import { isAcknowledged } from '../acknowledged.js'
 import type { Body } from '../http/body.js'
 import type { RecentEvents } from './recent-events.js'
 
@@ -71,7 +72,8 @@ export class AcceptEvent {
     const event = this.eventOf(draft.value, traceparent)
     const { tenantId, id } = event.meta
     const duplicate = this.recent.has(tenantId, id)
-    if (!(await this.isAcknowledged(this.recordOf(event)))) return failed({ kind: 'unavailable' })
+    if (!(await isAcknowledged(this.producer, this.recordOf(event), this.settings.timeoutMs)))
+      return failed({ kind: 'unavailable' })
     this.recent.note(tenantId, id)
     // Parsed with the request: filters must not parse it again.
     const data = (body.json as { readonly data: unknown }).data
@@ -112,20 +114,5 @@ export class AcceptEvent {
       partition: partitionOf(`${key}:${share}`, partitions),
       ...encodeEvent(event),
     }
-  }
-
-  private async isAcknowledged(record: OutRecord): Promise<boolean> {
-    const { timeoutMs } = this.settings
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs)
-    })
-    const written = this.producer.enqueue(record).then(
-      () => true,
-      () => false,
-    )
-    const isWritten = await Promise.race([written, limit])
-    clearTimeout(timer)
-    return isWritten
   }
 }

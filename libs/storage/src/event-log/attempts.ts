@@ -6,6 +6,7 @@ import type {
   Decision,
   DeliveryId,
   DestinationUid,
+  RedriveScope,
   ResponseSummary,
   Run,
   TenantUid,
@@ -20,6 +21,8 @@ export interface AttemptQuery extends CursorQuery {
   readonly destinationTypes?: readonly string[] | undefined
   readonly status?: 'success' | 'failed' | undefined
   readonly topics?: readonly string[] | undefined
+  /** Only for dead letters. */
+  readonly codes?: readonly string[] | undefined
   readonly time?: TimeRange | undefined
   readonly limit: number
   readonly dir: 'asc' | 'desc'
@@ -69,8 +72,8 @@ const SAME_DELIVERY = `SELECT FROM attempts later
   WHERE later.event_id = attempts.event_id AND later.delivery_id = attempts.delivery_id`
 
 /**
- * Deliveries that ended as dead letters, each by its last record. One that was delivered in a later run is no dead
- * letter any more.
+ * Deliveries that ended as dead letters, each by its last record: one that was delivered in a later run, or is under way
+ * again, is no dead letter any more.
  */
 export function listDeadLetters(
   tx: EntityManager,
@@ -78,12 +81,33 @@ export function listDeadLetters(
 ): Promise<Page<AttemptRecord> | 'bad-cursor'> {
   return list(tx, query, (where) => {
     where.always(`decision = 'dead-letter'`)
-    where.always(`NOT EXISTS (${SAME_DELIVERY} AND later.outcome = 'delivered')`)
-    where.always(
-      `NOT EXISTS (${SAME_DELIVERY} AND later.decision = 'dead-letter'
-         AND (later.started_at, later.attempt_id) > (attempts.started_at, attempts.attempt_id))`,
-    )
+    // OFFSET keeps PostgreSQL from joining the whole log to it: a page looks up few deliveries.
+    where.always(`NOT EXISTS (${BEGAN_AGAIN} OFFSET 0)`)
+    where.add('code = ANY(?)', query.codes)
   })
+}
+
+const BEGAN_AGAIN = `${SAME_DELIVERY} AND (later.outcome = 'delivered'
+    OR (later.started_at, later.attempt_id) > (attempts.started_at, attempts.attempt_id))`
+
+/** How many dead letters there are in the scope of a redrive. A moment is that of its last record's end. */
+export async function countDeadLetters(tx: EntityManager, scope: RedriveScope): Promise<number> {
+  const where = new Where()
+  where.always(`decision = 'dead-letter'`)
+  where.always(`NOT EXISTS (${BEGAN_AGAIN})`)
+  where.add('tenant_uid = ?', scope.tenantUid)
+  where.add('destination_uid = ?', scope.destinationUid ?? undefined)
+  where.add('code = ANY(?)', scope.codes ?? undefined)
+  const endedAt = `started_at + duration_ms * interval '1 millisecond'`
+  where.time(endedAt, {
+    ...(scope.fromMs === null ? {} : { gte: new Date(scope.fromMs).toISOString() }),
+    ...(scope.toMs === null ? {} : { lt: new Date(scope.toMs).toISOString() }),
+  })
+  const rows: { count: string }[] = await tx.query(
+    `SELECT count(*) AS count FROM attempts ${where.sql}`,
+    where.parameters,
+  )
+  return Number(rows[0]?.count ?? 0)
 }
 
 export async function findAttempt(

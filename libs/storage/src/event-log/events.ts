@@ -96,6 +96,22 @@ export async function findEvent(
   return { ...toEvent(row), filtered: JSON.parse(row.filtered ?? '[]') as FilteredDestination[] }
 }
 
+/** The newest event with this id of each tenant that has one, `limit` at most. */
+export async function findEventsOfTenants(
+  tx: EntityManager,
+  { id, tenantId, limit }: { id: string; tenantId?: string | undefined; limit: number },
+): Promise<EventRow[]> {
+  const where = new Where()
+  where.add('event_id = ?', id)
+  where.add('tenant_id = ?', tenantId)
+  const rows: Row[] = await tx.query(
+    `SELECT * FROM (SELECT DISTINCT ON (tenant_id) * FROM events ${where.sql} ORDER BY tenant_id, accepted_at DESC) AS events
+      LIMIT ${limit}`,
+    where.parameters,
+  )
+  return rows.map((row) => toEvent({ ...row, destination_ids: null }))
+}
+
 /** Events by tenant and id, for showing attempts with theirs. */
 export async function findEvents(
   tx: EntityManager,
