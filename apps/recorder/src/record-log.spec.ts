@@ -103,8 +103,8 @@ describe('RecordLog', () => {
     ['whose header is not JSON', withMeta(ATTEMPTS, '{'), 'is not JSON'],
     ['without a version', withMeta(ROUTINGS, '{}'), 'names no version'],
     ['of a newer version', withMeta(ROUTINGS, '{"v":99}'), 'is of version 99'],
-    ['that is empty but for its version', withMeta(ATTEMPTS, '{"v":1}'), 'is no time'],
-    ['of the other Kafka topic', recordOf(ROUTINGS, encodeAttempt(recent())), 'event is missing'],
+    ['that is empty but for its version', withMeta(ATTEMPTS, '{"v":1}'), 'holds no attempt'],
+    ['of the other Kafka topic', recordOf(ROUTINGS, encodeAttempt(recent())), 'holds no routing'],
     ['whose routing is a text', withMeta(ROUTINGS, '{"v":1,"routing":"x"}'), 'event is missing'],
   ])('sets a record %s aside with its bytes and the reason', async (_, given, reason) => {
     const { recorded, log } = await record([given])
