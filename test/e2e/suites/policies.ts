@@ -104,11 +104,11 @@ export function describePolicies(stack: () => Stack): void {
         const { id } = await customer.publish()
         await untilPasses(() => expect(inbox.of(id)).toHaveLength(3), CHAIN)
         const waiting = await untilPasses(async () => {
-          const { body } = await stack().api.get<{ waiting_deliveries: object[] }>(`/events/${id}`)
-          expect(body.waiting_deliveries).toMatchObject([
-            { destination_id: destinationId, attempt_number: 4, planned_attempts: [] },
+          const { body } = await stack().api.get<{ deliveries: object[] }>(`/events/${id}`)
+          expect(body.deliveries).toMatchObject([
+            { destination_id: destinationId, status: 'waiting', attempts: 3, planned_attempts: [] },
           ])
-          return body.waiting_deliveries[0] as { next_attempt_at: string }
+          return body.deliveries[0] as { next_attempt_at: string }
         })
         await untilPasses(() => expect(inbox.of(id)).toHaveLength(4), CHAIN)
         const logged = await loggedOf(id, 4)

@@ -1,5 +1,6 @@
-import { FIRST_RUN, wireCode, type AttemptRecord } from '@barnabas/domain'
-import type { DeliveryRow, EventDetail, EventRow } from '@barnabas/storage'
+import { FIRST_RUN, wireCode, type AttemptRecord, type Run } from '@barnabas/domain'
+import { runKeyOf, type DeliveryRow, type EventDetail, type EventRow } from '@barnabas/storage'
+import type { PlannedAttempt } from '../retries/policies.js'
 import { rawJsonOf } from '../http/raw-json.js'
 
 /** The payload as it was published; one that is not JSON goes out in base64. */
@@ -81,7 +82,8 @@ export const deadLetterJson = (attempt: AttemptRecord) => ({
 })
 
 /** What became of an event at one destination. */
-export const deliveryJson = (delivery: DeliveryRow) => ({
+/** `planned`: attempts after the next one, by `runKeyOf`. */
+export const deliveryJson = (delivery: DeliveryRow, planned: ReadonlyMap<string, PlannedAttempt[]>) => ({
   id: delivery.id,
   destination_id: delivery.destinationId,
   status: delivery.status,
@@ -91,4 +93,8 @@ export const deliveryJson = (delivery: DeliveryRow) => ({
   detail: delivery.detail,
   last_at: delivery.lastAt,
   next_attempt_at: delivery.nextAttemptAt,
+  planned_attempts: delivery.status === 'waiting' ? (planned.get(keyOfLastRun(delivery)) ?? []) : [],
 })
+
+const keyOfLastRun = ({ id, run }: DeliveryRow): string =>
+  runKeyOf({ deliveryId: id, run: (run ?? FIRST_RUN) as Run })

@@ -15,7 +15,7 @@ import {
 import { destinationJson, type ShowTools } from '../destinations/destination-json.js'
 import { notFound, validationFailed } from '../http/api-error.js'
 import { badCursor, pagination, readListQuery, valueOf, valuesOf, type RawQuery } from '../http/query.js'
-import { plannedAttempts, waitingDeliveries } from './planned-attempts.js'
+import { plannedAttempts, plannedOfEvent } from './planned-attempts.js'
 import {
   attemptJson,
   deadLetterJson,
@@ -63,11 +63,10 @@ export class LogService {
       if (!event) throw notFound('event')
       const of = { tenantId: event.meta.tenantId, eventId: event.meta.id, limit: MAX_DELIVERIES }
       const deliveries = await listDeliveries(tx, of)
-      const waiting = await waitingDeliveries(tx, event, this.show.policies)
+      const planned = await plannedOfEvent(tx, event, this.show.policies)
       return {
         ...eventDetailJson(event),
-        deliveries: deliveries.map(deliveryJson),
-        waiting_deliveries: waiting,
+        deliveries: deliveries.map((delivery) => deliveryJson(delivery, planned)),
       }
     })
   }

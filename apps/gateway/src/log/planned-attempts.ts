@@ -8,7 +8,7 @@ import {
 } from '@barnabas/storage'
 import type { Policies, PlannedAttempt } from '../retries/policies.js'
 
-/** More than a person reads of one event; an event may have ten thousand deliveries. */
+/** More than a person reads of one event, which may have ten thousand deliveries; further ones show no plan. */
 const MAX_WAITING = 100
 
 /** The attempts that would follow the next one of each given attempt's delivery, by the attempt. */
@@ -31,15 +31,13 @@ export async function plannedAttempts(
   )
 }
 
-/** The deliveries of an event that wait for their next attempt, the nearest first. */
-export async function waitingDeliveries(tx: EntityManager, { meta }: EventRow, policies: Policies) {
+/** The same for the deliveries of an event that wait, by `runKeyOf`. */
+export async function plannedOfEvent(
+  tx: EntityManager,
+  { meta }: EventRow,
+  policies: Policies,
+): Promise<Map<string, PlannedAttempt[]>> {
   const waiting = await listWaiting(tx, { tenantId: meta.tenantId, eventId: meta.id, limit: MAX_WAITING })
   const planned = await plannedAttempts(tx, waiting, policies)
-  return waiting.map((attempt) => ({
-    delivery_id: attempt.deliveryId,
-    destination_id: attempt.destinationId,
-    attempt_number: attempt.attempt + 1,
-    next_attempt_at: attempt.dueAtMs === null ? null : new Date(attempt.dueAtMs).toISOString(),
-    planned_attempts: planned.get(attempt) ?? [],
-  }))
+  return new Map([...planned].map(([attempt, attempts]) => [runKeyOf(attempt), attempts]))
 }
