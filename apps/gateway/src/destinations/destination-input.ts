@@ -11,8 +11,7 @@ import {
 import { validationFailed } from '../http/api-error.js'
 import { POLICY_MEMBERS, readPolicy, type PolicyPatch } from '../retries/retry-input.js'
 import { readLimits, type LimitsPatch } from './limits-input.js'
-
-type Json = Readonly<Record<string, unknown>>
+import { isObject, type Json } from '../json-input.js'
 
 /** What a request to create a destination says, checked as far as it does not depend on the type. */
 export interface CreateInput {
@@ -128,9 +127,6 @@ export function merge(
   const kept = Object.entries(merged).filter((member): member is [string, string] => member[1] !== null)
   return current === null && kept.length === 0 ? null : Object.fromEntries(kept)
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isAbsent = (value: unknown): boolean => value === undefined || value === null
 

@@ -6,8 +6,7 @@ import {
   type Problem,
   type RateLimit,
 } from '@barnabas/domain'
-
-type Json = Readonly<Record<string, unknown>>
+import { isObject, pushUnknown } from '../json-input.js'
 
 /** Limits as a request gives them: null = all as they were at first; a member that is absent stays as it is. */
 export type LimitsPatch = Partial<DeliveryLimits> | null
@@ -94,13 +93,3 @@ function readRate(value: unknown, problems: Problem[]): RateLimit | null {
   if (perMs === undefined) problems.push({ path: 'limits.rate.per', message: 'must be second or minute' })
   return isCount && perMs !== undefined ? { count, perMs } : null
 }
-
-function pushUnknown(value: Json, path: string, known: readonly string[], problems: Problem[]): void {
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name))
-      problems.push({ path: `${path}.${name}`, message: 'is not a member that can be set' })
-  }
-}
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

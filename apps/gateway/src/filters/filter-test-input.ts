@@ -9,8 +9,7 @@ import {
   type Problem,
 } from '@barnabas/domain'
 import { validationFailed } from '../http/api-error.js'
-
-type Json = Readonly<Record<string, unknown>>
+import { isObject, type Json } from '../json-input.js'
 
 /** What a request to try a filter says: the event itself, or the id of one in the log. */
 export type FilterTest = { readonly filter: Filter | null } & (
@@ -73,9 +72,6 @@ function readEvent(event: unknown, nowIso: string, problems: Problem[]): FilterE
     data: () => data,
   }
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const unknownMembers = (given: Json, members: readonly string[], prefix: string): Problem[] =>
   Object.keys(given)

@@ -11,8 +11,7 @@ import {
   type RetryPolicy,
   type StatusRange,
 } from '@barnabas/domain'
-
-type Json = Readonly<Record<string, unknown>>
+import { isObject, pushUnknown, type Json } from '../json-input.js'
 
 /** What a request says of a policy: null = back to the default; a member that is absent stays as it is. */
 export type PolicyPatch = Partial<PolicyOverrides>
@@ -78,7 +77,7 @@ function readByType(value: Json, problems: Problem[]): RetryPolicy | null {
 }
 
 function readExponential(value: Json, problems: Problem[]): RetryPolicy {
-  pushUnknown(value, EXPONENTIAL, problems)
+  pushUnknown(value, 'retry', EXPONENTIAL, problems)
   const number = (name: string, bounds: Bounds, fallback?: number): number =>
     value[name] === undefined && fallback !== undefined
       ? fallback
@@ -98,7 +97,7 @@ function readExponential(value: Json, problems: Problem[]): RetryPolicy {
 }
 
 function readSchedule(value: Json, problems: Problem[]): RetryPolicy {
-  pushUnknown(value, SCHEDULE, problems)
+  pushUnknown(value, 'retry', SCHEDULE, problems)
   const { delays_seconds: delays, jitter } = value
   const hasJitter = readJitter(jitter, problems)
   if (!Array.isArray(delays) || delays.length >= RETRY_BOUNDS.maxAttempts) {
@@ -152,13 +151,3 @@ function readNumber(
 }
 
 const milliseconds = (seconds: number): number => Math.round(seconds * SECOND)
-
-function pushUnknown(value: Json, known: readonly string[], problems: Problem[]): void {
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name))
-      problems.push({ path: `retry.${name}`, message: 'is not a member that can be set' })
-  }
-}
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
