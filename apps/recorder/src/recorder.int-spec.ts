@@ -373,7 +373,12 @@ describe('the recorder on a real Kafka and PostgreSQL', () => {
       await admin.deleteTopics({ topics: [topic] })
       const config = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }]
       const again = { topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries: config }
-      await eventually(() => admin.createTopics({ topics: [again], waitForLeaders: true }))
+      // A try whose answer was lost has made it all the same; then the next one says no. The offsets tell which log it is.
+      await eventually(async () => {
+        await admin.createTopics({ topics: [again], waitForLeaders: false })
+        const offsets = await admin.fetchTopicOffsets(topic)
+        return offsets.length === PARTITIONS && offsets.every(({ high }) => high === '0')
+      }, CATCH_UP)
     })
 
   const signalCount = () =>
