@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { APPS, freePort } from '@barnabas/tools'
+import { APPS, freePort, LOOPBACK_TARGETS } from '@barnabas/tools'
 import { ApiClient } from './api.js'
 import { AppLines } from './app-lines.js'
 import { Fleet } from './fleet.js'
@@ -57,7 +57,7 @@ export async function startWorld({ plan, isShort, say }: WorldOptions): Promise<
     const apiPort = await freePort()
     const fleet = new Fleet({
       apiPort,
-      env: { ...settingsOf(services, key), ...plan.env },
+      env: { ...LOOPBACK_TARGETS, ...settingsOf(services, key), ...plan.env },
       onLine: (member, line) => lines.add(member, line),
     })
     stops.push(() => fleet.stopAll())

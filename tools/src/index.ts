@@ -10,7 +10,7 @@ export {
 } from './services/postgres.js'
 export { APPS, AppProcess, type AppName, type AppOptions } from './stack/app-process.js'
 export { DataFolder, type RunState } from './stack/data-folder.js'
-export { startApps, type RunningApps, type StartAppsOptions } from './stack/start-apps.js'
+export { LOOPBACK_TARGETS, startApps, type RunningApps, type StartAppsOptions } from './stack/start-apps.js'
 export { Supervisor, type SupervisorOptions } from './stack/supervisor.js'
 export { startThrowawayServices, throwawayFolder, type ThrowawayServices } from './services/throwaway.js'
 export { describeMachine, type Machine } from './machine.js'

@@ -25,6 +25,10 @@ export async function freePort(wanted?: number): Promise<number> {
   })
 }
 
+/** Whether what listens there can be reached from this machine only. */
+export const isLoopback = (listenHost: string): boolean =>
+  listenHost === '' || listenHost === '::1' || listenHost === 'localhost' || listenHost.startsWith('127.')
+
 /** Where a process of this machine reaches what listens on `listenHost`, as the host of a URL. */
 export function reachableHost(listenHost: string): string {
   if (listenHost === '' || listenHost === '0.0.0.0') return LOOPBACK

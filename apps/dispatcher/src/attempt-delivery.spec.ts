@@ -20,6 +20,7 @@ import {
   type Receiver,
   type Script,
 } from '@barnabas/testing'
+import { LOOPBACK_RULES, Network } from '@barnabas/drivers'
 import { AttemptDelivery } from './attempt-delivery.js'
 import { Deadlines } from './deadlines.js'
 import { OwnNetwork } from './own-network.js'
@@ -58,7 +59,8 @@ describe('AttemptDelivery', () => {
     const catalog = new Catalog()
     catalog.apply(tenant)
     catalog.apply(destination)
-    const senders = new SenderCache(secrets, log, 10)
+    const tools = { network: new Network(LOOPBACK_RULES), endpoints: new Map<string, string>() }
+    const senders = new SenderCache(secrets, log, 10, tools)
     const clock = new FakeClock(5_000)
     const deadlines = new Deadlines(monotonicClock)
     deadlines.start()

@@ -4,6 +4,7 @@ import {
   policySettings,
   retrySettings,
   secretSettings,
+  targetSettings,
   workerSettings,
   type SettingsOf,
 } from '@barnabas/config'
@@ -14,6 +15,7 @@ export const dispatcherSettings = {
   ...retrySettings,
   ...policySettings,
   ...secretSettings,
+  ...targetSettings,
   ...workerSettings,
   LANE_LIMIT: integer({
     min: 1,

@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common'
-import { defaultPolicy, kafkaConnection } from '@barnabas/config'
+import { defaultPolicy, kafkaConnection, networkRules } from '@barnabas/config'
 import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
+import { Network } from '@barnabas/drivers'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
@@ -40,7 +41,7 @@ export class DispatcherModule {
       subscriptions: { deliveries: [names.deliveries] },
     })
     const tiers = settings.RETRY_TIERS.map(tierOf).sort((left, right) => left.delayMs - right.delayMs)
-    const senders = new SenderCache(new SecretBox(settings.SECRET_KEYS), log, settings.SENDER_CAPACITY)
+    const senders = sendersOf(settings, log)
     const monotonic = monotonicClock
     const network = new OwnNetwork()
     const deadlines = new Deadlines(monotonic)
@@ -103,4 +104,10 @@ const edgeOf = (settings: DispatcherSettings, log: Logger, metrics: Metrics): Ka
     clientId: 'barnabas-dispatcher',
     log,
     observer: kafkaObserver(metrics, settings.KAFKA_TOPIC_PREFIX),
+  })
+
+const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
+  new SenderCache(new SecretBox(settings.SECRET_KEYS), log, settings.SENDER_CAPACITY, {
+    network: new Network(networkRules(settings)),
+    endpoints: settings.TARGET_ENDPOINTS,
   })

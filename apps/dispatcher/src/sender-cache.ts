@@ -1,5 +1,5 @@
 import { failed, ok, toError, type DestinationEntry, type Result, type SecretBox } from '@barnabas/domain'
-import { findDriver, type Sender } from '@barnabas/drivers'
+import { findDriver, type Sender, type SenderTools } from '@barnabas/drivers'
 import type { Logger } from '@barnabas/telemetry'
 
 /** Why no sender could be opened: the code of the outcome, and a sentence for the tenant. */
@@ -26,6 +26,7 @@ export class SenderCache {
     private readonly secrets: SecretBox,
     private readonly log: Logger,
     private readonly capacity: number,
+    private readonly tools: SenderTools,
   ) {}
 
   /** Senders that are open. */
@@ -67,7 +68,7 @@ export class SenderCache {
     const settings = this.settingsOf(destination)
     if (!settings.ok) return settings
     const valid = driver.validate(settings.value)
-    if (valid.ok) return ok(driver.open(valid.value))
+    if (valid.ok) return ok(driver.open(valid.value, this.tools))
     const fields = valid.failure.map(({ path, message }) => `${path} ${message}`).join('; ')
     return failed({
       code: 'invalid_settings',

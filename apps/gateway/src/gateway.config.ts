@@ -9,6 +9,7 @@ import {
   retrySettings,
   secret,
   secretSettings,
+  targetSettings,
   type SettingsOf,
 } from '@barnabas/config'
 
@@ -20,6 +21,7 @@ export const gatewaySettings = {
   ...retrySettings,
   ...policySettings,
   ...secretSettings,
+  ...targetSettings,
   ...processSettings,
   API_PORT: port({ default: 3333, about: 'Port of the REST API.' }),
   METRICS_PORT: port({

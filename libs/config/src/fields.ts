@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** How one setting is read from its text. `read` answers with the value or with what is expected instead. */
 export interface Field<Value> {
   readonly expected: string
@@ -84,6 +86,55 @@ const split = (raw: string): string[] =>
 /** Comma-separated; empty = none. */
 export const list = (options: Options<readonly string[]>): Field<readonly string[]> =>
   field('a comma-separated list', (raw) => good(split(raw)), { ...options, show: (value) => value.join(',') })
+
+const IPV4_BITS = 32
+const IPV6_BITS = 128
+
+function isCidr(raw: string): boolean {
+  const [, address = '', prefix] = /^([^/]+)\/(\d{1,3})$/.exec(raw) ?? []
+  const bits = isIP(address) === 6 ? IPV6_BITS : isIP(address) === 4 ? IPV4_BITS : -1
+  return Number(prefix) <= bits
+}
+
+/** Networks such as `10.20.0.0/16,fd00::/8`; empty = none. */
+export const cidrs = (options: { about: string }): Field<readonly string[]> =>
+  field(
+    'networks such as 10.20.0.0/16, separated by commas',
+    (raw) => {
+      const parts = split(raw)
+      return parts.every(isCidr) ? good(parts) : bad
+    },
+    { ...options, default: [] as readonly string[], show: (value) => value.join(',') },
+  )
+
+/** Ports, comma-separated; empty = none named. */
+export const portList = (options: { about: string }): Field<readonly number[]> =>
+  field(
+    'ports from 1 to 65535, separated by commas',
+    (raw) => {
+      const ports = split(raw)
+      return ports.every((one) => /^[1-9]\d{0,4}$/.test(one) && Number(one) <= MAX_PORT)
+        ? good(ports.map(Number))
+        : bad
+    },
+    { ...options, default: [] as readonly number[], show: (value) => value.join(',') },
+  )
+
+/** `name=URL`, comma-separated; empty = none. */
+export const endpoints = (options: { about: string }): Field<ReadonlyMap<string, string>> =>
+  field(
+    'name=URL, several separated by commas',
+    (raw) => {
+      const pairs = split(raw).map((part) => /^([a-z0-9_]+)=(.+)$/.exec(part))
+      const known = pairs.flatMap((pair) =>
+        pair?.[1] !== undefined && pair[2] !== undefined && URL.canParse(pair[2])
+          ? [[pair[1], pair[2]] as const]
+          : [],
+      )
+      return known.length === pairs.length ? good(new Map(known)) : bad
+    },
+    { ...options, default: new Map<string, string>(), show: () => '' },
+  )
 
 /** `host:port`, comma-separated. */
 export function hostPorts(options: Options<readonly string[]>): Field<readonly string[]> {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import {
+  cidrs,
   durations,
+  endpoints,
   flag,
   hostPorts,
   integer,
@@ -9,6 +11,7 @@ import {
   oneOf,
   optional,
   port,
+  portList,
   secret,
   statusCodes,
   text,
@@ -103,6 +106,34 @@ export const secretSettings = {
     about: 'Keys that seal the credentials of destinations; the first seals, all open.',
   }),
 } as const
+
+/** Where destinations may be: read by whatever connects to them. */
+export const targetSettings = {
+  TARGET_NETWORKS: cidrs({
+    about: 'Networks that destinations may be in although they are not public, such as 10.20.0.0/16.',
+  }),
+  TARGET_NAMES: list({
+    default: [],
+    about: 'Names of destinations that are allowed although they are private ones, such as localhost.',
+  }),
+  TARGET_PORTS: portList({ about: 'Ports that destinations may have; empty = any.' }),
+  TARGET_PLAIN_HTTP: flag({
+    default: false,
+    about: 'Whether destinations may be reached by http without TLS.',
+  }),
+  TARGET_ENDPOINTS: endpoints({
+    about:
+      'Where vendors are reached instead of at their public address, such as aws_sqs=https://sqs.example.internal; not judged by the other TARGET settings.',
+  }),
+} as const
+
+/** The rules of the network that the settings stand for, in the form of the drivers. */
+export const networkRules = (settings: SettingsOf<typeof targetSettings>) => ({
+  allowedNetworks: settings.TARGET_NETWORKS,
+  allowedNames: settings.TARGET_NAMES.map((name) => name.toLowerCase()),
+  allowedPorts: settings.TARGET_PORTS,
+  allowsPlainHttp: settings.TARGET_PLAIN_HTTP,
+})
 
 /** What every app has besides. */
 export const processSettings = {

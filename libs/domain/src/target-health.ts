@@ -17,9 +17,18 @@ const OVERLOADED = new Set<Code>([
   'tls_failed',
   'http_429',
   'http_503',
+  'throttled',
+])
+/** What only a target that answers can say. */
+const ANSWERS = new Set<Code>([
+  'credentials_rejected',
+  'target_not_found',
+  'unroutable',
+  'payload_too_large',
+  'event_refused',
 ])
 /** Whose Retry-After speaks for the target and not for the one request (RFC 9110 §15.6.4, RFC 6585 §4). */
-const RESTING = new Set<Code>(['http_429', 'http_503'])
+const RESTING = new Set<Code>(['http_429', 'http_503', 'throttled'])
 
 export const isUnreached = (code: Code): boolean => UNREACHED.has(code)
 
@@ -30,8 +39,8 @@ export const restAskedMs = (outcome: Outcome): number | null =>
 export function healthOf({ kind, code }: Outcome): TargetHealth {
   if (kind === 'delivered') return 'well'
   if (OVERLOADED.has(code)) return 'overloaded'
-  if (code.startsWith('http_5') || code === 'protocol_error') return 'failing'
-  return code.startsWith('http_') ? 'well' : 'unknown'
+  if (code.startsWith('http_5') || code === 'protocol_error' || code === 'target_failed') return 'failing'
+  return code.startsWith('http_') || ANSWERS.has(code) ? 'well' : 'unknown'
 }
 
 /** Classes that outcomes are counted in: few enough to label a metric. */
@@ -47,11 +56,22 @@ export const OUTCOME_CLASSES = [
 ] as const
 export type OutcomeClass = (typeof OUTCOME_CLASSES)[number]
 
+const CLASS_BY_CODE: Partial<Record<Code, OutcomeClass>> = {
+  timeout: 'timeout',
+  http_429: '429',
+  throttled: '429',
+  target_failed: '5xx',
+}
+const CLASS_BY_HTTP: Readonly<Record<string, OutcomeClass>> = {
+  http_3: '3xx',
+  http_4: '4xx',
+  http_5: '5xx',
+}
+
 export function outcomeClassOf({ kind, code }: Outcome): OutcomeClass {
   if (kind === 'delivered') return 'delivered'
-  if (code === 'timeout' || code === 'http_429') return code === 'timeout' ? 'timeout' : '429'
-  if (code.startsWith('http_3')) return '3xx'
-  if (code.startsWith('http_4')) return '4xx'
-  if (code.startsWith('http_5')) return '5xx'
+  const known = CLASS_BY_CODE[code] ?? CLASS_BY_HTTP[code.slice(0, 'http_5'.length)]
+  if (known) return known
+  if (ANSWERS.has(code)) return '4xx'
   return isUnreached(code) || code === 'connection_reset' || code === 'tls_failed' ? 'connection' : 'other'
 }

@@ -1,5 +1,6 @@
 import { failed, ok, type EventMeta, type Outcome, type Problem, type Result } from '@barnabas/domain'
 import type { AnyField, Fields, ValuesOf } from './fields.js'
+import type { Address, Network } from './network/network.js'
 
 /** What goes out: the event with the destination's own metadata merged in, its payload untouched. */
 export interface OutgoingEvent {
@@ -42,6 +43,30 @@ export interface Settings<Config extends Fields = Fields, Credentials extends Fi
   readonly credentials: ValuesOf<Credentials>
 }
 
+/** What a sender gets from the process that opens it. */
+export interface SenderTools {
+  /** Every connection is dialled by it. */
+  readonly network: Network
+  /**
+   * Where a type's vendor is reached instead of at its public address: destination type → URL. The operator's, for
+   * emulators and private endpoints; what is named here is not judged by the network's rules.
+   */
+  readonly endpoints: ReadonlyMap<string, string>
+}
+
+/** An address that a destination makes us connect to, and the setting that named it. */
+export interface NamedAddress extends Address {
+  /** `config.url` */
+  readonly path: string
+  /** True for http without TLS. */
+  readonly isPlainHttp?: boolean
+}
+
+/** What a target said when it was asked whether it wants events. */
+export type Verification =
+  | { readonly kind: 'verified'; readonly ratePerMinute?: number | null }
+  | { readonly kind: 'refused' | 'unreached'; readonly detail: string }
+
 /** How people see where a destination points to. */
 export interface Target {
   readonly target: string
@@ -61,8 +86,19 @@ export interface DriverDeclaration<Config extends Fields, Credentials extends Fi
   readonly credentials: Credentials
   readonly target: (config: ValuesOf<Config>) => Target
   /** Credentials that are made when the tenant gave none: field → value. */
-  readonly generate: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, string>>
-  readonly open: (settings: Settings<Config, Credentials>) => Sender
+  readonly generate?: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, string>>
+  /** Mistakes that lie in several fields at once, each with its path; asked when every field is right by itself. */
+  readonly check?: (settings: Settings<Config, Credentials>) => readonly Problem[]
+  /** Addresses that the tenant's settings name; judged when the destination is written. None for vendors' fixed hosts. */
+  readonly addresses: (settings: Settings<Config, Credentials>) => readonly NamedAddress[]
+  /** Where the protocol has a way to ask the target first. Resolves; throws only for our own bugs. */
+  readonly verify?: (
+    settings: Settings<Config, Credentials>,
+    tools: SenderTools,
+    signal: AbortSignal,
+  ) => Promise<Verification>
+  /** Opens no connection yet: that is for the first send. */
+  readonly open: (settings: Settings<Config, Credentials>, tools: SenderTools) => Sender
 }
 
 /** A field as the public catalogue shows it (the reference contract's DestinationSchemaField). */
@@ -92,7 +128,11 @@ export interface Driver {
   /** The credentials as they may be shown: of sensitive ones only that they are set. */
   maskCredentials(credentials: Readonly<Record<string, string>>): Record<string, string>
   target(config: Readonly<Record<string, string>>): Target
-  open(settings: ValidSettings): Sender
+  addresses(settings: ValidSettings): readonly NamedAddress[]
+  /** Null for types whose protocol has no such thing. */
+  readonly verify:
+    ((settings: ValidSettings, tools: SenderTools, signal: AbortSignal) => Promise<Verification>) | null
+  open(settings: ValidSettings, tools: SenderTools): Sender
 }
 
 export interface ValidSettings {
@@ -107,7 +147,8 @@ export const MASK = '********'
 export function defineDriver<Config extends Fields, Credentials extends Fields>(
   declaration: DriverDeclaration<Config, Credentials>,
 ): Driver {
-  const { type, label, description, icon, instructions } = declaration
+  const { type, label, description, icon, instructions, verify } = declaration
+  type Known = Settings<Config, Credentials>
   return {
     type,
     catalogue: {
@@ -121,13 +162,15 @@ export function defineDriver<Config extends Fields, Credentials extends Fields>(
     },
     validate: (settings) => validate(declaration, settings),
     completeCredentials: (given) => {
-      const made = declaration.generate(given)
+      const made = declaration.generate?.(given) ?? {}
       return { credentials: { ...given, ...made }, generated: Object.keys(made) }
     },
     maskCredentials: (credentials) => mask(declaration.credentials, credentials),
-    // The two casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
+    // The casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
     target: (config) => declaration.target(config as ValuesOf<Config>),
-    open: (settings) => declaration.open(settings as Settings<Config, Credentials>),
+    addresses: (settings) => declaration.addresses(settings as Known),
+    verify: verify ? (settings, tools, signal) => verify(settings as Known, tools, signal) : null,
+    open: (settings, tools) => declaration.open(settings as Known, tools),
   }
 }
 
@@ -145,6 +188,8 @@ function validate<Config extends Fields, Credentials extends Fields>(
   const problems: Problem[] = []
   const config = readFields('config', declaration.config, settings.config, problems)
   const credentials = readFields('credentials', declaration.credentials, settings.credentials, problems)
+  if (problems.length === 0)
+    problems.push(...(declaration.check?.({ config, credentials } as Settings<Config, Credentials>) ?? []))
   return problems.length > 0 ? failed(problems) : ok({ config, credentials })
 }
 

@@ -1,4 +1,4 @@
-import { freePort, reachableHost } from '../ports.js'
+import { freePort, isLoopback, reachableHost } from '../ports.js'
 import { APPS, type AppName } from './app-process.js'
 import { Supervisor } from './supervisor.js'
 
@@ -20,14 +20,23 @@ export interface RunningApps {
   readonly supervisor: Supervisor
 }
 
+/** A stack that serves this machine alone may deliver to it, by whatever port and protocol. */
+export const LOOPBACK_TARGETS: Readonly<Record<string, string>> = {
+  TARGET_NETWORKS: '127.0.0.0/8,::1/128',
+  TARGET_NAMES: 'localhost',
+  TARGET_PLAIN_HTTP: 'true',
+}
+
 /** Starts the apps on free ports of `LISTEN_HOST` (loopback unless given) and keeps them running. Returns at once: see `supervisor.untilReady`. */
 export async function startApps(options: StartAppsOptions): Promise<RunningApps> {
-  const { env, onLine, apps = APPS } = options
+  const { onLine, apps = APPS } = options
+  const listenHost = options.env['LISTEN_HOST'] ?? ''
+  const env = isLoopback(listenHost) ? { ...LOOPBACK_TARGETS, ...options.env } : options.env
   const supervisor = new Supervisor({
     say: options.say ?? (() => undefined),
     ...(options.onChange ? { onChange: options.onChange } : {}),
   })
-  const host = reachableHost(env['LISTEN_HOST'] ?? '')
+  const host = reachableHost(listenHost)
   const apiPort = await freePort(options.apiPort)
   for (const name of apps) {
     const isGateway = name === 'gateway'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Outcome } from '@barnabas/domain'
-import { outcomeOfAbort, outcomeOfError, outcomeOfResponse, parseRetryAfterMs } from './webhook.outcome.js'
+import { outcomeOfResponse, parseRetryAfterMs } from './http-outcome.js'
 
 const NOW_MS = Date.parse('2026-01-15T10:00:00Z')
 const response = (status: number, headers: Record<string, string> = {}) => ({
@@ -48,43 +48,5 @@ describe('parseRetryAfterMs', () => {
     [undefined, undefined],
   ])('%s', (value, expected) => {
     expect(parseRetryAfterMs(value, NOW_MS)).toBe(expected)
-  })
-})
-
-describe('outcomeOfError', () => {
-  it.each([
-    ['ECONNREFUSED', 'connection_refused'],
-    ['ECONNRESET', 'connection_reset'],
-    ['UND_ERR_SOCKET', 'connection_reset'],
-    ['ENOTFOUND', 'dns_failed'],
-    ['EAI_AGAIN', 'dns_failed'],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls_failed'],
-    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls_failed'],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls_failed'],
-    ['HPE_INVALID_CONSTANT', 'protocol_error'],
-    ['UND_ERR_CONNECT_TIMEOUT', 'connection_failed'],
-    ['EHOSTUNREACH', 'connection_failed'],
-    ['never heard of', 'connection_failed'],
-  ])('classifies %s by its code', (code, expected) => {
-    expect(outcomeOfError(Object.assign(new Error('timeout reset refused'), { code }))).toMatchObject({
-      kind: 'retryable',
-      code: expected,
-    })
-  })
-
-  it('looks into an aggregate of several addresses tried in vain', () => {
-    const aggregate = new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })])
-    expect(outcomeOfError(aggregate).code).toBe('connection_refused')
-  })
-
-  it('says nothing of addresses in its sentence', () => {
-    const error = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' })
-    expect(JSON.stringify(outcomeOfError(error))).not.toContain('10.0.0.7')
-  })
-})
-
-describe('outcomeOfAbort', () => {
-  it('tells a time limit from a stop', () => {
-    expect([outcomeOfAbort('timeout').code, outcomeOfAbort('shutdown').code]).toEqual(['timeout', 'aborted'])
   })
 })

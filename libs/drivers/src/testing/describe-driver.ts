@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { newEventId, FIRST_RUN, type EventMeta, type Outcome } from '@barnabas/domain'
-import { MASK, type Driver, type OutgoingEvent, type RawSettings, type Sender } from '../driver.js'
+import { eventually } from '@barnabas/testing'
+import {
+  MASK,
+  type Driver,
+  type OutgoingEvent,
+  type RawSettings,
+  type Sender,
+  type SenderTools,
+} from '../driver.js'
+import { testTools } from './test-tools.js'
 
 /** What arrived at a target. */
 export interface Arrived {
@@ -23,7 +32,12 @@ export interface DriverHarness {
   /** From now on the target takes longer than any test waits. */
   becomeSlow(): void
   becomeQuick(): void
-  arrived(): readonly Arrived[]
+  /** What has arrived so far. May ask the target. */
+  arrived(): readonly Arrived[] | Promise<readonly Arrived[]>
+  /** `testTools()` unless given: for vendors' fixed hosts, whose endpoint only the operator may change. */
+  tools?(): SenderTools
+  /** Settings with wrong credentials, and the code that they lead to; null when the target has none. */
+  badCredentials(): { readonly settings: RawSettings; readonly code: Outcome['code'] } | null
   /** Path of the mistake → settings with that mistake. */
   readonly invalid: Readonly<Record<string, (valid: RawSettings) => RawSettings>>
 }
@@ -69,7 +83,7 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
       const { credentials } = driver.completeCredentials(settings.credentials)
       const valid = driver.validate({ config: settings.config, credentials })
       if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-      const sender = driver.open(valid.value)
+      const sender = driver.open(valid.value, harness.tools?.() ?? testTools())
       senders.push(sender)
       return sender
     }
@@ -98,7 +112,9 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
       const payload = Buffer.from('{"n":12345678901234567890,  "b":1,"a":"\\u0000"}')
       const event = anOutgoing({ metadata: { region: 'eu', tier: '1' } }, payload)
       expect((await open().send(event, ATTEMPT, never)).kind).toBe('delivered')
-      const arrived = harness.arrived().find(({ eventId }) => eventId === event.meta.id)
+      const arrived = await eventually(async () =>
+        (await harness.arrived()).find(({ eventId }) => eventId === event.meta.id),
+      )
       expect(arrived?.body).toEqual(payload)
       expect(arrived?.metadata).toMatchObject({ region: 'eu', tier: '1' })
     })
@@ -108,12 +124,24 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
       const events = Array.from({ length: PARALLEL_SENDS }, () => anOutgoing())
       const outcomes = await Promise.all(events.map((event) => sender.send(event, ATTEMPT, never)))
       expect(outcomes.map(({ kind }) => kind)).toEqual(events.map(() => 'delivered'))
-      const ids = harness.arrived().map(({ eventId }) => eventId)
-      for (const { meta } of events) expect(ids.filter((id) => id === meta.id)).toHaveLength(1)
+      const sent = new Set<string>(events.map(({ meta }) => meta.id))
+      const idsArrived = async () =>
+        (await harness.arrived()).map(({ eventId }) => eventId).filter((id) => sent.has(id))
+      await eventually(async () => (await idsArrived()).length >= sent.size)
+      expect((await idsArrived()).sort()).toEqual([...sent].sort())
     })
 
     it('answers retryable when the target cannot be reached', async () => {
       expect((await open(harness.unreachable()).send(anOutgoing(), ATTEMPT, never)).kind).toBe('retryable')
+    })
+
+    it('ends a delivery with wrong credentials for good, and names the reason', async () => {
+      const bad = harness.badCredentials()
+      if (bad === null) return
+      expect(await open(bad.settings).send(anOutgoing(), ATTEMPT, never)).toMatchObject({
+        kind: 'permanent',
+        code: bad.code,
+      })
     })
 
     it.each<[string, Outcome['code']]>([

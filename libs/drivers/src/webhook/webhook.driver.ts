@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { defineDriver } from '../driver.js'
 import { generatedSecret, url } from '../fields.js'
+import { addressOfUrl } from '../network/http.js'
 import { WebhookSender } from './webhook.sender.js'
 import { checkSecret, newSecret, signingKey } from './webhook.signature.js'
 
@@ -30,5 +31,7 @@ export const webhook = defineDriver({
   },
   target: (config) => ({ target: new URL(config.url).host, targetUrl: config.url }),
   generate: (given): Record<string, string> => (given['secret'] ? {} : { secret: newSecret() }),
-  open: ({ config, credentials }) => new WebhookSender(config.url, signingKey(credentials.secret)),
+  addresses: ({ config }) => [{ path: 'config.url', ...addressOfUrl(config.url) }],
+  open: ({ config, credentials }, { network }) =>
+    new WebhookSender(config.url, signingKey(credentials.secret), network),
 })

@@ -4,7 +4,9 @@ import { Webhook } from 'standardwebhooks'
 import { anEventMeta, startReceiver, type Receiver, type Script } from '@barnabas/testing'
 import { describeDriver, type DriverHarness } from '../testing/describe-driver.js'
 import type { Sender } from '../driver.js'
-import { MAX_RESPONSE_BYTES, WebhookSender } from './webhook.sender.js'
+import { MAX_RESPONSE_BYTES } from '../http/http-target.js'
+import { testNetwork } from '../testing/test-tools.js'
+import { WebhookSender } from './webhook.sender.js'
 import { webhook } from './webhook.driver.js'
 import { newSecret, signingKey } from './webhook.signature.js'
 
@@ -50,6 +52,11 @@ class ReceiverHarness implements DriverHarness {
     return { config: { url: CLOSED }, credentials: {} }
   }
 
+  /** A webhook has none that it could refuse: whoever gets a wrong signature answers as it likes. */
+  badCredentials() {
+    return null
+  }
+
   becomeSlow(): void {
     this.running.answerBy(HANG)
   }
@@ -86,7 +93,7 @@ describe('WebhookSender', () => {
 
   async function openTo(script: Script): Promise<{ receiver: Receiver; sender: Sender }> {
     const receiver = await startReceiver(script)
-    const sender = new WebhookSender(receiver.url('/a/b?c=%20d'), signingKey(secret))
+    const sender = new WebhookSender(receiver.url('/a/b?c=%20d'), signingKey(secret), testNetwork())
     opened.push({ receiver, sender })
     return { receiver, sender }
   }
@@ -149,7 +156,7 @@ describe('WebhookSender', () => {
       [CLOSED, 'connection_refused'],
       ['http://no-such-host.invalid/', 'dns_failed'],
     ] as const) {
-      const sender = new WebhookSender(url, signingKey(secret))
+      const sender = new WebhookSender(url, signingKey(secret), testNetwork())
       opened.push({ sender })
       expect(await sender.send(event, attempt, new AbortController().signal)).toMatchObject({ code })
     }
@@ -157,7 +164,11 @@ describe('WebhookSender', () => {
 
   it('answers retryable when the target speaks no TLS', async () => {
     const { receiver } = await openTo(OK)
-    const sender = new WebhookSender(receiver.url().replace('http:', 'https:'), signingKey(secret))
+    const sender = new WebhookSender(
+      receiver.url().replace('http:', 'https:'),
+      signingKey(secret),
+      testNetwork(),
+    )
     opened.push({ sender })
     expect(await sender.send(event, attempt, new AbortController().signal)).toMatchObject({
       code: 'tls_failed',

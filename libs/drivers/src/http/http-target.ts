@@ -1,0 +1,111 @@
+import type { ConnectionOptions } from 'node:tls'
+import { Pool, type Dispatcher } from 'undici'
+import type { ResponseSummary } from '@barnabas/domain'
+import { undiciConnector } from '../network/http.js'
+import type { Network } from '../network/network.js'
+
+/** As much of an answer as helps to find a mistake; the rest is not read. */
+export const MAX_RESPONSE_BYTES = 16 * 1024
+/** Headers of the answer that are kept, in characters of names and values together. */
+const MAX_RESPONSE_HEADER_CHARACTERS = 8 * 1024
+/** No limit of its own: the dispatcher's lanes bound what is under way, and this is the most that they can be given. */
+const MAX_CONNECTIONS = 1_000
+/** Shorter than the 5 s after which many servers close idle connections, so that we rarely write into a closed one. */
+const KEEP_ALIVE_MS = 4_000
+const CONNECT_TIMEOUT_MS = 10_000
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'OPTIONS'
+  /** Path and query; those of the target's URL unless given. */
+  readonly path?: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Buffer | string
+}
+
+export type HttpResponse = ResponseSummary & { readonly status: number }
+
+/**
+ * One origin, reached over connections of its own. Follows no redirect, decompresses nothing, reads answers up to
+ * `MAX_RESPONSE_BYTES`. Safe for concurrent use.
+ */
+export class HttpTarget {
+  private readonly pool: Pool
+  private readonly path: string
+  private closing: Promise<void> | null = null
+
+  /** `tls`: client certificate and authority, for https. */
+  constructor(url: string, network: Network, options: { readonly tls?: ConnectionOptions } = {}) {
+    const { origin, pathname, search } = new URL(url)
+    this.path = pathname + search
+    const { tls } = options
+    this.pool = new Pool(origin, {
+      connections: MAX_CONNECTIONS,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connect: undiciConnector(network, { timeoutMs: CONNECT_TIMEOUT_MS, ...(tls ? { tls } : {}) }),
+      // The caller's signal is the only time limit.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  }
+
+  /** Rejects when there is no answer, also when `signal` aborts; every status is an answer. */
+  async request({ method, path, headers, body }: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    signal.throwIfAborted()
+    const response = await this.pool.request({
+      path: path ?? this.path,
+      method,
+      headers,
+      body: body ?? null,
+      signal,
+    })
+    return summarise(response)
+  }
+
+  /** Ends when the requests under way have ended. Safe to call twice. */
+  close(): Promise<void> {
+    this.closing ??= this.pool.close()
+    return this.closing
+  }
+}
+
+/**
+ * Reads the answer's body up to the cap; what comes after it is not waited for. The status has said already whether
+ * the target took the event, so a body that breaks off, or never ends, only cuts what is kept of it.
+ */
+async function summarise(response: Dispatcher.ResponseData): Promise<HttpResponse> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  let isBodyCut = false
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      const room = MAX_RESPONSE_BYTES - bytes
+      isBodyCut = chunk.length > room
+      chunks.push(isBodyCut ? chunk.subarray(0, room) : chunk)
+      bytes += chunk.length
+      // Leaving the loop destroys the body, and with it the connection that it would go on filling.
+      if (isBodyCut) break
+    }
+  } catch {
+    isBodyCut = true
+  }
+  return {
+    status: response.statusCode,
+    headers: keptHeaders(response.headers),
+    body: Buffer.concat(chunks),
+    isBodyCut,
+  }
+}
+
+function keptHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {
+  const kept: Record<string, string> = {}
+  let characters = 0
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue
+    const joined = Array.isArray(value) ? value.join(', ') : value
+    characters += name.length + joined.length
+    if (characters > MAX_RESPONSE_HEADER_CHARACTERS) break
+    kept[name] = joined
+  }
+  return kept
+}

@@ -1,0 +1,64 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { ConnectionOptions } from 'node:tls'
+import type { buildConnector } from 'undici'
+import type { Address, Network } from './network.js'
+
+const HTTP_PORT = 80
+const HTTPS_PORT = 443
+
+/** undici's `connect` option: a pool with it dials through the network. `tls`: client certificate, authority. */
+export function undiciConnector(
+  network: Network,
+  options: { readonly tls?: ConnectionOptions; readonly timeoutMs?: number } = {},
+): buildConnector.connector {
+  return ({ hostname, port, protocol, servername }, callback) => {
+    const isTls = protocol === 'https:'
+    network
+      .dial({
+        host: bareHost(hostname),
+        port: Number(port) || (isTls ? HTTPS_PORT : HTTP_PORT),
+        ...(isTls ? { tls: { ALPNProtocols: ['http/1.1'], ...named(servername), ...options.tls } } : {}),
+        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      })
+      .then(
+        (socket) => callback(null, socket.setNoDelay(true)),
+        (error: unknown) => callback(error as Error, null),
+      )
+  }
+}
+
+const named = (servername: string | null | undefined) => (servername ? { servername } : {})
+
+/** IPv6 literals stand in brackets in URLs only. */
+export const bareHost = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
+
+/** Where a URL that was validated points to. */
+export function addressOfUrl(url: string): Address & { readonly isPlainHttp: boolean } {
+  const { hostname, port, protocol } = new URL(url)
+  const isPlainHttp = protocol === 'http:'
+  return {
+    host: bareHost(hostname),
+    port: Number(port) || (isPlainHttp ? HTTP_PORT : HTTPS_PORT),
+    isPlainHttp,
+  }
+}
+
+/** Node's agents for clients that take them (the AWS SDK): their connections are dialled through the network. */
+export function httpAgents(
+  network: Network,
+  options: { readonly maxSockets: number; readonly tls?: ConnectionOptions },
+): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } {
+  const { maxSockets, tls } = options
+  const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
+  const httpsAgent = new HttpsAgent({ keepAlive: true, maxSockets })
+  httpAgent.createConnection = ({ host, port }) =>
+    network.connect({ host: bareHost(host ?? ''), port: Number(port) || HTTP_PORT })
+  httpsAgent.createConnection = ({ host, port }) =>
+    network.connect({
+      host: bareHost(host ?? ''),
+      port: Number(port) || HTTPS_PORT,
+      tls: { ...tls },
+    })
+  return { httpAgent, httpsAgent }
+}

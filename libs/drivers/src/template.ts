@@ -1,0 +1,154 @@
+import { compile, TreeInterpreter, type JSONValue } from '@jmespath-community/jmespath'
+import { failed, ok, type Result } from '@barnabas/domain'
+import type { AttemptInfo, OutgoingEvent } from './driver.js'
+import { systemMetadata } from './system-metadata.js'
+
+/** Longer ones are programs, not templates. */
+export const MAX_TEMPLATE_CHARACTERS = 1_024
+/** Nodes visited during one evaluation; a template over a payload with 1,000 members needs a few thousand. */
+const MAX_STEPS = 50_000
+/** Elements or characters of any intermediate value: pipes can double a value with each few characters of template. */
+const MAX_ELEMENTS = 10_000
+const MAX_CHARACTERS = 4 * 1024 * 1024
+/** Bytes of a result unless the place where it is used allows less. */
+const MAX_RESULT_BYTES = 16 * 1024
+
+type Interpreter = typeof TreeInterpreter
+type Node = Parameters<Interpreter['visit']>[0]
+type Value = ReturnType<Interpreter['visit']>
+
+/** Only their width would bound what they make. */
+const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set(['pad_left', 'pad_right'])
+
+/** Thrown inside an evaluation only. */
+class TooMuch extends Error {}
+
+/**
+ * A JMESPath expression (https://jmespath.org/specification.html) over `data`, `metadata` and `time` of an event.
+ * Pure and bounded; to be compiled once per sender.
+ */
+export interface Template {
+  /** Text, or why there is none, for the tenant: numbers and booleans become text, null and objects are failures. */
+  evaluate(event: OutgoingEvent, attempt: AttemptInfo): Result<string, string>
+}
+
+/** What is wrong with a template, or null. */
+export function checkTemplate(expression: string): string | null {
+  const compiled = compileTemplate(expression)
+  return compiled.ok ? null : compiled.failure
+}
+
+export function compileTemplate(expression: string): Result<Template, string> {
+  if (expression.length > MAX_TEMPLATE_CHARACTERS)
+    return failed(`must have at most ${MAX_TEMPLATE_CHARACTERS} characters`)
+  const parsed = parse(expression)
+  if (!parsed.ok) return parsed
+  const refused = findFunction(parsed.value, REFUSED_FUNCTIONS)
+  if (refused !== null) return failed(`must not use the function ${refused}`)
+  return ok({ evaluate: (event, attempt) => evaluate(parsed.value, event, attempt) })
+}
+
+/** The template of a field that was validated before. Throws when it was not. */
+export function openTemplate(expression: string): Template {
+  const compiled = compileTemplate(expression)
+  if (!compiled.ok) throw new Error(`the template was not validated: ${compiled.failure}`)
+  return compiled.value
+}
+
+function parse(expression: string): Result<Node, string> {
+  try {
+    const node = compile(expression)
+    // The parser takes unknown functions; the names are only known when one is called.
+    const known = TreeInterpreter.runtime._functionTable
+    const unknown = findFunction(node, { has: (name) => !Object.hasOwn(known, name) })
+    return unknown === null ? ok(node) : failed(`uses the function ${unknown}, which does not exist`)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it cannot be read'
+    return failed(`must be a JMESPath expression: ${why}`)
+  }
+}
+
+/** Name of the first function in the tree that the set has. */
+function findFunction(tree: unknown, names: { has(name: string): boolean }): string | null {
+  if (typeof tree !== 'object' || tree === null) return null
+  const { type, name } = tree as { type?: unknown; name?: unknown }
+  if (type === 'Literal') return null
+  if (type === 'Function' && typeof name === 'string' && names.has(name)) return name
+  for (const child of Object.values(tree)) {
+    const found = findFunction(child, names)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function evaluate(node: Node, event: OutgoingEvent, attempt: AttemptInfo): Result<string, string> {
+  try {
+    return textOf(boundedInterpreter().search(node, contextOf(event, attempt)))
+  } catch (error) {
+    if (error instanceof TooMuch) return failed('needs too many steps or too much memory for this event')
+    return failed(`failed for this event: ${error instanceof Error ? error.message : 'no reason given'}`)
+  }
+}
+
+function textOf(value: JSONValue): Result<string, string> {
+  if (value === null) return failed('gives nothing for this event')
+  if (typeof value === 'object') return failed('gives an array or object for this event, not text')
+  const text = String(value)
+  if (text === '') return failed('gives an empty text for this event')
+  const bytes = Buffer.byteLength(text)
+  return bytes > MAX_RESULT_BYTES ? failed(`gives ${bytes} bytes for this event, too many`) : ok(text)
+}
+
+/** The library has no limits of its own; each of its recursive steps passes through `visit`. */
+function boundedInterpreter(): Interpreter {
+  const interpreter = new (TreeInterpreter.constructor as new () => Interpreter)()
+  const visit = interpreter.visit.bind(interpreter)
+  let steps = 0
+  interpreter.visit = (node, value) => {
+    if (++steps > MAX_STEPS) throw new TooMuch()
+    // The library would find what objects inherit.
+    if (node.type === 'Field' && !hasOwn(value, node.name)) return null
+    const result = visit(node, value)
+    if (isLarge(result)) throw new TooMuch()
+    return result
+  }
+  return interpreter
+}
+
+const hasOwn = (value: unknown, name: string): boolean =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+
+function isLarge(value: Value): boolean {
+  if (typeof value === 'string') return value.length > MAX_CHARACTERS
+  return Array.isArray(value) && value.length > MAX_ELEMENTS
+}
+
+/** Names as in the reference contract's `*_template` fields. A payload that is no JSON has no `data`. */
+function contextOf(event: OutgoingEvent, attempt: AttemptInfo): JSONValue {
+  const at = new Date(event.meta.time)
+  const unixSeconds = String(Math.floor(at.getTime() / 1_000))
+  return {
+    data: parseJson(event.payload),
+    metadata: { ...event.meta.metadata, ...systemMetadata(event, attempt), timestamp: unixSeconds },
+    time: timeParts(at, unixSeconds),
+  }
+}
+
+function parseJson(payload: Buffer): JSONValue {
+  try {
+    return JSON.parse(payload.toString('utf8')) as JSONValue
+  } catch {
+    return null
+  }
+}
+
+/** The event's time in UTC, as texts with leading zeros. */
+function timeParts(at: Date, unixSeconds: string): Record<string, string> {
+  const iso = at.toISOString()
+  const [date = '', clock = ''] = iso.slice(0, 19).split('T')
+  const [year = '', month = '', day = ''] = date.split('-')
+  const [hour = '', minute = '', second = ''] = clock.split(':')
+  const rfc3339 = `${date}T${clock}Z`
+  const parts = { year, month, day, hour, minute, second, date, datetime: `${date}T${clock}` }
+  return { ...parts, unix: unixSeconds, rfc3339, rfc3339_nano: iso }
+}
