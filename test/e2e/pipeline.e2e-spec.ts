@@ -10,6 +10,7 @@ import { describePayloads } from './suites/payloads.js'
 import { describeDeadLetterDocument } from './suites/dead-letter-document.js'
 import { describeRedrive } from './suites/redrive.js'
 import { describeRetries } from './suites/retries.js'
+import { describeTestEvents } from './suites/test-events.js'
 
 const START_TIMEOUT_MS = 90_000
 
@@ -28,6 +29,7 @@ describe('the whole pipeline', () => {
   describeDelivery(stack)
   describeFiltering(stack)
   describeRetries(stack)
+  describeTestEvents(stack)
   describeRedrive(stack)
   describeDeadLetterDocument(stack)
   describeIngest(stack)

@@ -192,6 +192,11 @@ export class Lane<Turn> implements Ready {
     this.rest(restAskedMs(outcome))
   }
 
+  /** Somebody wants to know whether the target is well again: lets a probe pass now, unless one is under way. */
+  invite(): void {
+    if (this.inFlight === 0) this.breaker.probeNow(this.tools.nowMs())
+  }
+
   /** Our own network was to blame for what looked like the target's failures. */
   forgive(): void {
     if (this.wasUnreached) this.breaker.reset()

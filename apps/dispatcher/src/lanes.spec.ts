@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals'
 import {
   HOUR,
   MINUTE,
+  newRedeliveryRun,
+  newTestRun,
   NO_LIMITS,
   SECOND,
   type Delivery,
@@ -381,6 +383,31 @@ describe('the breaker of a lane', () => {
     scene.feed(destination, { perSecond: 10, forMs: 40 * SECOND })
     expect(scene.lanes.snapshot()).toMatchObject({ breakersOpen: 0, breakersHalfOpen: 0 })
     expect(scene.arrivals.length).toBeGreaterThan(60)
+  })
+
+  it('lets a delivery pass that somebody asked for by hand, and rests no longer when that fails', () => {
+    let answer = status(500)
+    const scene = new Scene(() => answer)
+    const destination = scene.add()
+    scene.feed(destination, { perSecond: 10, forMs: 2 * SECOND })
+    const byHand = (): number => {
+      const before = scene.arrivals.length
+      scene.enter(destination, { run: newRedeliveryRun() })
+      scene.enter(destination, { run: newTestRun() })
+      scene.pass(SECOND)
+      return scene.arrivals.length - before
+    }
+    // One probe at a time: what came with it is put off when it fails.
+    expect([byHand(), byHand(), byHand()]).toEqual([1, 1, 1])
+    scene.deferred.length = 0
+    scene.enter(destination)
+    const [live] = scene.deferred
+    expect(live).toMatchObject({ reason: 'breaker' })
+    expect((live?.dueAtMs ?? 0) - scene.clock.nowMs()).toBeLessThanOrEqual(31 * SECOND)
+    answer = ok()
+    expect(byHand()).toBe(2)
+    scene.enter(destination)
+    expect(scene.deferred).toHaveLength(1)
   })
 
   it('forgets when the destination is set up anew', () => {

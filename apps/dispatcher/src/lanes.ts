@@ -1,4 +1,5 @@
 import {
+  isAskedByHand,
   OUTCOME_CLASSES,
   outcomeClassOf,
   SECOND,
@@ -135,6 +136,7 @@ export class Lanes {
     if (delivery.dueAtMs > this.tools.wall.nowMs()) return this.hold(delivery, stopping, settle)
     const lane = this.laneOf(delivery)
     this.noteUse(lane)
+    if (isAskedByHand(delivery.run)) lane.invite()
     const reason = lane.refusal()
     const isWelcome = !reason || (reason === 'wait' && this.isAlone(lane)) || !this.tools.mayBegin()
     if (!isWelcome) return settle(this.deferral(lane, reason))

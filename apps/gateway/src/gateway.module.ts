@@ -43,6 +43,8 @@ import { LOG, SignalConsumer } from './signals/signal.consumer.js'
 import { Policies } from './retries/policies.js'
 import { SwitchesController } from './switches/switches.controller.js'
 import { SwitchesService } from './switches/switches.service.js'
+import { TestEventsController } from './test-events/test-events.controller.js'
+import { TestEventsService, type TestEventTools } from './test-events/test-events.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
 
@@ -57,6 +59,7 @@ const CONTROLLERS = [
   ReferenceController,
   SignalConsumer,
   SwitchesController,
+  TestEventsController,
 ]
 
 /** The only place that knows every class of the gateway. */
@@ -89,12 +92,8 @@ export class GatewayModule {
       maxEventBytes: settings.MAX_EVENT_BYTES,
       timeoutMs: settings.PUBLISH_TIMEOUT_MS,
     })
-    const again = redeliveriesOf(settings, {
-      storage,
-      catalog: reader,
-      producer: kafka.createProducer(),
-      log,
-    })
+    const producer = kafka.createProducer()
+    const again = redeliveriesOf(settings, { storage, catalog: reader, producer, policies, log })
     const tools = { secrets, policies, log, topics: settings.TOPICS }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
@@ -142,14 +141,15 @@ const policiesOf = (settings: GatewaySettings, { catalog }: CatalogReader): Poli
     clock: systemClock,
   })
 
-/** What people ask for again. */
-function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools): Provider[] {
-  const redeliver = new RedeliverService(tools, {
+/** What people ask for by hand. */
+function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools & TestEventTools): Provider[] {
+  const common = {
     names: kafkaNames(settings.KAFKA_TOPIC_PREFIX),
     partitions: settings.PARTITIONS,
-    maxRedeliveries: settings.MAX_REDELIVERIES,
     timeoutMs: settings.PUBLISH_TIMEOUT_MS,
-  })
+  }
+  const redeliver = new RedeliverService(tools, { ...common, maxRedeliveries: settings.MAX_REDELIVERIES })
+  const tests = new TestEventsService(tools, { ...common, topics: settings.TOPICS })
   const redrives = new RedrivesService(tools.storage, tools.log, {
     defaultPerSecond: settings.REDRIVE_PER_SECOND,
     maxPerSecond: settings.MAX_REDRIVE_PER_SECOND,
@@ -157,6 +157,7 @@ function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools): Provi
   return [
     { provide: RedeliverService, useValue: redeliver },
     { provide: RedrivesService, useValue: redrives },
+    { provide: TestEventsService, useValue: tests },
   ]
 }
 

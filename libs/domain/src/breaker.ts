@@ -85,6 +85,16 @@ export class Breaker {
     return true
   }
 
+  /**
+   * Half-open from now on, for a probe that somebody asked for. When it fails the breaker rests as long as it would have
+   * rested this time, not longer: asking costs nothing.
+   */
+  probeNow(nowMs: number): void {
+    if (this.state(nowMs) !== 'open') return
+    this.openUntilMs = nowMs
+    this.openings = Math.max(0, this.openings - 1)
+  }
+
   /** As if nothing had happened: the destination was changed or enabled, or the failures were our own. */
   reset(): void {
     this.isBroken = false

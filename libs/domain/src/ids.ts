@@ -37,6 +37,10 @@ export const newDestinationUid = (): DestinationUid => `d_${timeSortedId()}` as 
 export const newEventId = (): EventId => `evt_${timeSortedId()}` as EventId
 /** Run of one delivery that a person asked for again. */
 export const newRedeliveryRun = (): Run => `rdl_${timeSortedId()}` as Run
+/** Run of an event that was made to test a destination. */
+export const newTestRun = (): Run => `tst_${timeSortedId()}` as Run
+/** Whether a person asked for this one delivery and waits for what comes of it. */
+export const isAskedByHand = (run: Run): boolean => run.startsWith('rdl_') || run.startsWith('tst_')
 /** Id of a redrive, and the run of everything that it brings back. */
 export const newRedriveId = (): Run => `rdr_${timeSortedId()}` as Run
 /** A public destination id, for callers who do not choose one. */

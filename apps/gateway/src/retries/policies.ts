@@ -72,6 +72,11 @@ export class Policies {
     return dueAtMs !== null && dueAtMs > this.options.clock.nowMs()
   }
 
+  /** Milliseconds that an attempt may take. */
+  timeoutMsOf(destination: DestinationEntry): number {
+    return this.effective(destination).timeoutMs
+  }
+
   private effective({ policy, tenantUid }: DestinationEntry): DeliveryPolicy {
     const tenant = this.catalog.tenantByUid(tenantUid)
     return effectivePolicy(policy, tenant?.policy ?? NO_OVERRIDES, this.options.defaults)
