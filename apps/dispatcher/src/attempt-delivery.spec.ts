@@ -60,7 +60,7 @@ describe('AttemptDelivery', () => {
     catalog.apply(tenant)
     catalog.apply(destination)
     const tools = { network: new Network(LOOPBACK_RULES), endpoints: new Map<string, string>() }
-    const senders = new SenderCache(secrets, log, 10, tools)
+    const senders = new SenderCache(secrets, log, { capacity: 10, clock: monotonicClock, tools })
     const clock = new FakeClock(5_000)
     const deadlines = new Deadlines(monotonicClock)
     deadlines.start()

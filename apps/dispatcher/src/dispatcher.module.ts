@@ -74,6 +74,7 @@ export class DispatcherModule {
     catalog.start()
     deadlines.start()
     lanes.start()
+    senders.start()
     return {
       module: DispatcherModule,
       controllers: [DeliveryConsumer],
@@ -107,7 +108,8 @@ const edgeOf = (settings: DispatcherSettings, log: Logger, metrics: Metrics): Ka
   })
 
 const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
-  new SenderCache(new SecretBox(settings.SECRET_KEYS), log, settings.SENDER_CAPACITY, {
-    network: new Network(networkRules(settings)),
-    endpoints: settings.TARGET_ENDPOINTS,
+  new SenderCache(new SecretBox(settings.SECRET_KEYS), log, {
+    capacity: settings.SENDER_CAPACITY,
+    clock: monotonicClock,
+    tools: { network: new Network(networkRules(settings)), endpoints: settings.TARGET_ENDPOINTS },
   })

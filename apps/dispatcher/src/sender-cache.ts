@@ -1,4 +1,13 @@
-import { failed, ok, toError, type DestinationEntry, type Result, type SecretBox } from '@barnabas/domain'
+import {
+  failed,
+  MINUTE,
+  ok,
+  toError,
+  type Clock,
+  type DestinationEntry,
+  type Result,
+  type SecretBox,
+} from '@barnabas/domain'
 import { findDriver, type Sender, type SenderTools } from '@barnabas/drivers'
 import type { Logger } from '@barnabas/telemetry'
 
@@ -9,25 +18,47 @@ export interface Unopened {
 }
 
 interface Entry {
-  readonly version: number
+  readonly destination: DestinationEntry
   readonly sender: Sender
+  usedAtMs: number
+}
+
+export interface SenderCacheOptions {
+  /** Senders held open at once. */
+  readonly capacity: number
+  /** Monotonic. */
+  readonly clock: Clock
+  /** For the senders. */
+  readonly tools: SenderTools
 }
 
 /**
+ * A sender that nothing was sent with for so long is closed: brokers close idle connections after about as long
+ * (Kafka's connections.max.idle.ms is ten minutes), and a customer's server should not hold ours for ever.
+ */
+export const SENDER_IDLE_MS = 10 * MINUTE
+
+/**
  * Open senders by destination uid, each of one version: a change of config or credentials opens a new one and
- * closes the old, which first ends what it has in flight. Bounded; the least recently used is closed.
+ * closes the old, which first ends what it has in flight; any other change keeps it. Bounded: the least recently used
+ * is closed, and what is idle.
  */
 export class SenderCache {
   private readonly entryByUid = new Map<string, Entry>()
   private readonly closing = new Set<Promise<void>>()
 
-  /** `capacity`: senders held open at once. */
+  private timer: NodeJS.Timeout | null = null
+
   constructor(
     private readonly secrets: SecretBox,
     private readonly log: Logger,
-    private readonly capacity: number,
-    private readonly tools: SenderTools,
+    private readonly options: SenderCacheOptions,
   ) {}
+
+  /** Closes idle senders by itself; tests call `closeIdle` instead. */
+  start(): void {
+    this.timer ??= setInterval(() => this.closeIdle(), MINUTE)
+  }
 
   /** Senders that are open. */
   get open(): number {
@@ -36,25 +67,41 @@ export class SenderCache {
 
   get(destination: DestinationEntry): Result<Sender, Unopened> {
     const known = this.entryByUid.get(destination.uid)
-    if (known && known.version >= destination.version) {
-      // A Map keeps insertion order: taking an entry out and in makes it the most recently used.
-      this.entryByUid.delete(destination.uid)
-      this.entryByUid.set(destination.uid, known)
+    if (known && isServedBy(known, destination)) {
+      this.use(known, known.destination.version >= destination.version ? known.destination : destination)
       return ok(known.sender)
     }
     const opened = this.openSender(destination)
     if (!opened.ok) return opened
     if (known) this.close(known)
-    this.entryByUid.delete(destination.uid)
-    this.entryByUid.set(destination.uid, { version: destination.version, sender: opened.value })
+    this.use({ destination, sender: opened.value, usedAtMs: 0 }, destination)
     this.evict()
     return opened
   }
 
+  /** Closes what nothing was sent with for `SENDER_IDLE_MS`. */
+  closeIdle(): void {
+    const idleSinceMs = this.options.clock.nowMs() - SENDER_IDLE_MS
+    for (const [uid, entry] of this.entryByUid) {
+      // In the order of their last use.
+      if (entry.usedAtMs > idleSinceMs) return
+      this.entryByUid.delete(uid)
+      this.close(entry)
+    }
+  }
+
   async closeAll(): Promise<void> {
+    if (this.timer) clearInterval(this.timer)
+    this.timer = null
     for (const entry of this.entryByUid.values()) this.close(entry)
     this.entryByUid.clear()
     await Promise.all(this.closing)
+  }
+
+  /** A Map keeps insertion order: taking an entry out and in makes it the most recently used. */
+  private use({ sender }: Entry, destination: DestinationEntry): void {
+    this.entryByUid.delete(destination.uid)
+    this.entryByUid.set(destination.uid, { destination, sender, usedAtMs: this.options.clock.nowMs() })
   }
 
   private openSender(destination: DestinationEntry): Result<Sender, Unopened> {
@@ -68,7 +115,7 @@ export class SenderCache {
     const settings = this.settingsOf(destination)
     if (!settings.ok) return settings
     const valid = driver.validate(settings.value)
-    if (valid.ok) return ok(driver.open(valid.value, this.tools))
+    if (valid.ok) return ok(driver.open(valid.value, this.options.tools))
     const fields = valid.failure.map(({ path, message }) => `${path} ${message}`).join('; ')
     return failed({
       code: 'invalid_settings',
@@ -99,7 +146,7 @@ export class SenderCache {
 
   private evict(): void {
     for (const [uid, entry] of this.entryByUid) {
-      if (this.entryByUid.size <= this.capacity) return
+      if (this.entryByUid.size <= this.options.capacity) return
       this.entryByUid.delete(uid)
       this.close(entry)
     }
@@ -112,4 +159,11 @@ export class SenderCache {
       .finally(() => this.closing.delete(closed))
     this.closing.add(closed)
   }
+}
+
+/** An older version may still be asked for by what was read before the change; the newer sender serves it too. */
+function isServedBy({ destination: known }: Entry, asked: DestinationEntry): boolean {
+  if (known.version >= asked.version) return true
+  const isSealedAlike = known.sealedCredentials === asked.sealedCredentials
+  return isSealedAlike && JSON.stringify(known.config) === JSON.stringify(asked.config)
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Customers } from '../support/customers.js'
 import type { Arrival, Inbox } from '../support/inbox.js'
@@ -97,6 +98,33 @@ export function describeDelivery(stack: () => Stack): void {
       })
       // The answer to the change promises more: nothing that was published after it went to the old URL.
       expect(eventIds(before.arrivals)).toHaveLength(1)
+    })
+
+    it('is signed with the new secret within two seconds of its change, and none is lost meanwhile', async () => {
+      const customer = await customers.register()
+      const { id, inbox, secret: old } = await customer.subscribe()
+      const secret = `whsec_${randomBytes(32).toString('base64')}`
+      let isRunning = true
+      const traffic = publishAsLongAs(() => isRunning, customer)
+      await arrivals(inbox, 5)
+      const change = { credentials: { secret } }
+      expect((await stack().api.send('PATCH', `${customer.path}/${id}`, JSON.stringify(change))).status).toBe(
+        200,
+      )
+      const changedAtMs = Date.now()
+      await untilPasses(() => {
+        const last = inbox.arrivals.at(-1)
+        expect(last && hasValidSignature(secret, last)).toBe(true)
+      })
+      expect(Date.now() - changedAtMs).toBeLessThan(PROPAGATION_MS)
+      isRunning = false
+      const published = await traffic
+      await untilPasses(() => {
+        expect(published.filter((eventId) => inbox.of(eventId).length === 0)).toEqual([])
+      })
+      // What was on its way when the secret changed has either signature; nothing has none.
+      const signed = inbox.arrivals.filter((one) => [old, secret].some((key) => hasValidSignature(key, one)))
+      expect(signed).toHaveLength(inbox.arrivals.length)
     })
 
     it('is not made for a destination that was deleted or disabled, and again once it is enabled', async () => {
