@@ -8,6 +8,9 @@ import { notFound } from './http/api-error.js'
 /** Injection token: topics that may be published to; empty = any. */
 export const TOPICS = Symbol('topics')
 
+/** An icon changes with a release at most. */
+const ICON_MAX_AGE_SECONDS = 3_600
+
 /** What callers can look up without a tenant. */
 @Controller()
 export class ReferenceController {
@@ -26,6 +29,22 @@ export class ReferenceController {
     const driver = findDriver(type)
     if (!driver) throw notFound('destination type')
     return driver.catalogue
+  }
+
+  /** Open, for a browser loads images without our key; as an image file, for SVG in a page could hold scripts. */
+  @Open()
+  @Get('destination-types/:type/icon.svg')
+  getIcon(@Param('type') type: string, @Res() reply: FastifyReply) {
+    const driver = findDriver(type)
+    if (!driver) throw notFound('destination type')
+    void reply
+      .headers({
+        'content-type': 'image/svg+xml',
+        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        'x-content-type-options': 'nosniff',
+        'cache-control': `public, max-age=${ICON_MAX_AGE_SECONDS}`,
+      })
+      .send(driver.catalogue.icon)
   }
 
   @Get('topics')

@@ -7,6 +7,20 @@ import { untilPasses } from '../support/until-passes.js'
 
 const MAX_EVENT_BYTES = 256 * 1024
 
+interface Field {
+  readonly key: string
+  readonly label: string
+  readonly description: string
+  readonly pattern?: string
+}
+interface DestinationType {
+  readonly type: string
+  readonly label: string
+  readonly instructions: string
+  readonly config_fields: readonly Field[]
+  readonly credential_fields: readonly Field[]
+}
+
 export function describeApi(stack: () => Stack): void {
   describe('the API', () => {
     const customers = new Customers(stack)
@@ -21,6 +35,28 @@ export function describeApi(stack: () => Stack): void {
         const publish = await api.send<ErrorBody>('POST', '/publish', '{}', key)
         expect(publish.status).toBe(401)
       }
+    })
+
+    it('describes every destination type: its fields, a guide, and an icon that a page may load as an image', async () => {
+      const { api } = stack()
+      const { body: types } = await api.get<DestinationType[]>('/destination-types')
+      expect(types.map(({ type }) => type)).toContain('webhook')
+      for (const type of types) {
+        expect((await api.get<DestinationType>(`/destination-types/${type.type}`)).body).toEqual(type)
+        expect(type.label).not.toBe('')
+        expect(type.instructions.length).toBeGreaterThan(200)
+        for (const field of [...type.config_fields, ...type.credential_fields]) {
+          expect([type.type, field.key, field.label, field.description]).not.toContain('')
+          if (field.pattern !== undefined) expect(() => new RegExp(field.pattern ?? '')).not.toThrow()
+        }
+        const icon = await api.send('GET', `/destination-types/${type.type}/icon.svg`, undefined, null)
+        expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml'])
+        expect(icon.headers.get('content-security-policy')).toContain("default-src 'none'")
+        expect(icon.text).toMatch(/^<svg [^]*<\/svg>\s*$/)
+        expect(icon.text).not.toMatch(/<script|onload|href/)
+      }
+      expect((await api.get('/destination-types/nothing')).status).toBe(404)
+      expect((await api.get('/destination-types/nothing/icon.svg')).status).toBe(404)
     })
 
     it('names every wrong field of a publish with its path', async () => {
