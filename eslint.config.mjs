@@ -17,7 +17,7 @@ const MAY_IMPORT = {
 }
 
 const SPECS = [
-  'libs/drivers/src/testing/**/*.ts',
+  'libs/drivers/src/**/testing/**/*.ts',
   '**/*.spec.ts',
   '**/*.int-spec.ts',
   '**/*.e2e-spec.ts',
@@ -43,12 +43,13 @@ const zones = [
   ...[
     './apps/**/!(*spec).ts',
     './libs/drivers/src/!(*spec).ts',
-    './libs/drivers/src/!(testing)/**/!(*spec).ts',
+    './libs/drivers/src/!(testing)/!(*spec).ts',
+    './libs/drivers/src/!(testing)/!(testing)/**/!(*spec).ts',
   ].map((target) => ({ target, from: './libs/testing', message: 'libs/testing is for tests only' })),
 ]
 
 const clientLibraries = {
-  kafkajs: 'Kafka is spoken only in libs/kafka',
+  kafkajs: 'Kafka is spoken only in libs/kafka, and by the driver for Kafka',
   '@platformatic/kafka': 'Kafka is spoken only in libs/kafka',
   undici: 'targets are reached only by libs/drivers',
   pg: 'SQL is spoken only in libs/storage',
@@ -115,6 +116,10 @@ export default tseslint.config(
   {
     files: ['libs/drivers/src/**'],
     rules: { 'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'pg', 'typeorm']) },
+  },
+  {
+    files: ['libs/drivers/src/kafka/**'],
+    rules: { 'no-restricted-imports': forbidden(['@platformatic/kafka', 'pg', 'typeorm']) },
   },
   {
     files: ['libs/storage/src/**'],

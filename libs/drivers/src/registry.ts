@@ -1,8 +1,9 @@
 import type { Driver } from './driver.js'
+import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook]
+export const drivers: readonly Driver[] = [webhook, rabbitmq]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

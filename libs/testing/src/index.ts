@@ -1,4 +1,5 @@
 export * from './builders.js'
+export * from './certificates.js'
 export * from './eventually.js'
 export * from './fake-clock.js'
 export * from './metrics-text.js'
