@@ -4,6 +4,11 @@ import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
 export const drivers: readonly Driver[] = [webhook, rabbitmq]
+import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, gcpPubsub]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

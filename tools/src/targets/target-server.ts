@@ -1,0 +1,92 @@
+import { rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Problem } from '../problem.js'
+import { startGuarded, type Guarded } from '../services/guarded.js'
+import { throwawayFolder } from '../services/throwaway.js'
+
+export interface TargetServerOptions {
+  /** Part of the folder's name, and what problems call it. */
+  readonly name: string
+  readonly port: number
+  readonly command: string
+  /** Shown when the command is not there. */
+  readonly install: string
+  /** Arguments; `folder` is the server's own, removed at the end. */
+  readonly args: (folder: string) => readonly string[]
+}
+
+/** A server of a vendor on loopback, for tests of one destination type. */
+export interface TargetServer {
+  readonly port: number
+  /** Ends it and removes its folder. Safe to call twice. */
+  stop(): Promise<void>
+  /** Ends it and starts it again on the same port and folder. */
+  restart(): Promise<void>
+  /** From now on it takes connections and answers nothing. */
+  freeze(): void
+  thaw(): void
+}
+
+const READY_LIMIT_MS = 30_000
+const POLL_MS = 20
+
+/** Starts a server as a child process in a throwaway folder; resolves when its port takes connections. */
+export async function startTargetServer(options: TargetServerOptions): Promise<TargetServer> {
+  const folder = throwawayFolder(options.name)
+  let running: Guarded
+  try {
+    running = await run(options, folder)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
+  const signal = (name: NodeJS.Signals): void => {
+    if (!running.hasExited) process.kill(running.pid, name)
+  }
+  // A frozen process would not notice that it shall end.
+  const end = (): Promise<void> => {
+    signal('SIGCONT')
+    return running.stop()
+  }
+  return {
+    port: options.port,
+    stop: async () => {
+      await end()
+      rmSync(folder, { recursive: true, force: true })
+    },
+    restart: async () => {
+      await end()
+      running = await run(options, folder)
+    },
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+  }
+}
+
+async function run({ name, port, command, install, args }: TargetServerOptions, cwd: string) {
+  const logFile = join(cwd, 'server.log')
+  const started = startGuarded({ command, args: args(cwd), cwd, stopSignal: 'SIGTERM', logFile })
+  const guarded = await started.catch((error: unknown) => {
+    throw new Problem(`${name} could not be started (${String(error)}). Install it: ${install}`)
+  })
+  const deadlineMs = Date.now() + READY_LIMIT_MS
+  while (Date.now() < deadlineMs && !guarded.hasExited) {
+    if (await takesConnections(port)) return guarded
+    await wait(POLL_MS)
+  }
+  await guarded.stop()
+  throw new Problem(`${name} did not start; its log is ${logFile}.`)
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const end = (does: boolean): void => {
+      socket.destroy()
+      resolve(does)
+    }
+    socket.once('connect', () => end(true)).once('error', () => end(false))
+  })
+}
