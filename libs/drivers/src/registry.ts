@@ -9,6 +9,11 @@ import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
 export const drivers: readonly Driver[] = [webhook, gcpPubsub]
+import { slack } from './slack/slack.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, slack]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
