@@ -20,12 +20,12 @@ export const readable = (text: string): string =>
 export const oneLine = (text: string): string =>
   text.toWellFormed().replaceAll(LINE_END_OR_CONTROL, ' ').trim()
 
-/** At most `maxLength` UTF-16 units, the last one `…` when something was cut; never half a surrogate pair. */
-export function cut(text: string, maxLength: number): string {
+/** At most `maxLength` UTF-16 units, `mark` at the end when something was cut; never half a surrogate pair. */
+export function cut(text: string, maxLength: number, mark = CUT): string {
   if (text.length <= maxLength) return text
-  const end = maxLength - CUT.length
+  const end = maxLength - mark.length
   const isInsidePair = (text.codePointAt(end - 1) ?? 0) > 0xffff
-  return text.slice(0, isInsidePair ? end - 1 : end) + CUT
+  return text.slice(0, isInsidePair ? end - 1 : end) + mark
 }
 
 /** How much of the data a message without a template shows: a screen of it. */
@@ -39,12 +39,12 @@ export function standardText({ meta, payload }: OutgoingEvent): string {
 /** The beginning of the data as published: numbers keep their digits, which JSON.parse would round. */
 export function dataText(payload: Buffer, maxLength = MAX_DATA_LENGTH): string {
   // A character has at most four bytes; one more character tells that there is more.
-  const text = decode(payload.subarray(0, (maxLength + 1) * 4))
+  const text = decodeUtf8(payload.subarray(0, (maxLength + 1) * 4))
   return text === null ? `(${payload.length} bytes that are no text)` : cut(readable(text), maxLength)
 }
 
 /** The text of the bytes without a character that is cut at their end; null when they are not UTF-8. */
-function decode(bytes: Buffer): string | null {
+export function decodeUtf8(bytes: Buffer): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true })
   } catch {

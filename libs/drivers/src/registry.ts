@@ -9,11 +9,12 @@ import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
 export const drivers: readonly Driver[] = [webhook, gcpPubsub]
+import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { slack } from './slack/slack.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, slack]
+export const drivers: readonly Driver[] = [webhook, slack, pagerduty]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
