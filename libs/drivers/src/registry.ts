@@ -11,10 +11,11 @@ import { webhook } from './webhook/webhook.driver.js'
 export const drivers: readonly Driver[] = [webhook, gcpPubsub]
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { slack } from './slack/slack.driver.js'
+import { sms } from './sms/sms.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, slack, pagerduty]
+export const drivers: readonly Driver[] = [webhook, slack, pagerduty, sms]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
