@@ -1,21 +1,13 @@
 import type { Driver } from './driver.js'
-import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, rabbitmq]
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, gcpPubsub]
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
+import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { slack } from './slack/slack.driver.js'
 import { sms } from './sms/sms.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, slack, pagerduty, sms]
+/** Every destination type of this release; those that the specification names first. */
+export const drivers: readonly Driver[] = [webhook, gcpPubsub, rabbitmq, slack, pagerduty, sms]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
