@@ -49,8 +49,9 @@ function readArguments(given) {
 
 async function serviceEnvironment() {
   const { TEST_DATABASE_URL: databaseUrl, TEST_KAFKA_BROKERS: brokers } = process.env
+  const { prepareTargets, startThrowawayServices } = await import('./dist/index.js')
+  await prepareTargets((line) => process.stdout.write(`${line}\n`))
   if (databaseUrl && brokers) return {}
-  const { startThrowawayServices } = await import('./dist/index.js')
   services = await startThrowawayServices({ isFast: true, say: (line) => process.stdout.write(`${line}\n`) })
   return { TEST_DATABASE_URL: services.postgres.url, TEST_KAFKA_BROKERS: services.kafka.brokers }
 }

@@ -31,6 +31,13 @@ export class KafkaClient {
     await this.producer.send({ topic: kafkaTopic, messages, acks: -1 })
   }
 
+  async createTopic(kafkaTopic: string): Promise<void> {
+    const admin = this.kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: kafkaTopic, numPartitions: 2 }], waitForLeaders: true })
+    await admin.disconnect()
+  }
+
   /** Everything that stands in a Kafka topic now, partition by partition. */
   async readAll(kafkaTopic: string): Promise<ReadRecord[]> {
     const admin = this.kafka.admin()
