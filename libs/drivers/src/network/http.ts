@@ -1,8 +1,13 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import type { buildConnector } from 'undici'
-import type { Address, Network } from './network.js'
+import { bareHost, type Address } from './address.js'
+import type { Network } from './network.js'
+
+export { bareHost } from './address.js'
 
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
@@ -18,7 +23,9 @@ export function undiciConnector(
       .dial({
         host: bareHost(hostname),
         port: Number(port) || (isTls ? HTTPS_PORT : HTTP_PORT),
-        ...(isTls ? { tls: { ALPNProtocols: ['http/1.1'], ...named(servername), ...options.tls } } : {}),
+        ...(isTls
+          ? { tls: { ALPNProtocols: ['http/1.1'], ...named(servername), ...options.tls } }
+          : { isPlainHttp: true }),
         ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       })
       .then(
@@ -29,9 +36,6 @@ export function undiciConnector(
 }
 
 const named = (servername: string | null | undefined) => (servername ? { servername } : {})
-
-/** IPv6 literals stand in brackets in URLs only. */
-export const bareHost = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1')
 
 /** Where a URL that was validated points to. */
 export function addressOfUrl(url: string): Address & { readonly isPlainHttp: boolean } {
@@ -52,13 +56,26 @@ export function httpAgents(
   const { maxSockets, tls } = options
   const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
   const httpsAgent = new HttpsAgent({ keepAlive: true, maxSockets })
-  httpAgent.createConnection = ({ host, port }) =>
-    network.connect({ host: bareHost(host ?? ''), port: Number(port) || HTTP_PORT })
-  httpsAgent.createConnection = ({ host, port }) =>
-    network.connect({
-      host: bareHost(host ?? ''),
-      port: Number(port) || HTTPS_PORT,
-      tls: { ...tls },
-    })
+  httpAgent.createConnection = ({ host, port }, callback) =>
+    give(
+      network.dial({ host: bareHost(host ?? ''), port: Number(port) || HTTP_PORT, isPlainHttp: true }),
+      callback,
+    )
+  httpsAgent.createConnection = ({ host, port }, callback) =>
+    give(
+      network.dial({ host: bareHost(host ?? ''), port: Number(port) || HTTPS_PORT, tls: { ...tls } }),
+      callback,
+    )
   return { httpAgent, httpsAgent }
+}
+
+/** Node's agents take their socket later when they get none at once. */
+function give(
+  dialled: Promise<Socket>,
+  callback: ((error: Error | null, socket: Duplex) => void) | undefined,
+): undefined {
+  dialled.then(
+    (socket) => callback?.(null, socket),
+    (error: unknown) => (callback as ((error: Error) => void) | undefined)?.(error as Error),
+  )
 }

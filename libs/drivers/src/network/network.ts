@@ -1,169 +1,227 @@
-import { BlockList, connect, isIP, type LookupFunction, type Socket } from 'node:net'
-import { lookup as systemLookup, type LookupAddress, type LookupOptions } from 'node:dns'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
-import { isForbiddenAddress, isForbiddenName } from './addresses.js'
+import type { LookupAddress } from 'node:dns'
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { BlockedError, type Address } from './address.js'
+import { addressKey } from './ip.js'
+import { ANY_PORT, Judge, type NetworkRules } from './judge.js'
+import { LaterSocket } from './later-socket.js'
+import { canonicalHost } from './names.js'
+import { openTunnel, ProxyError, readProxy, type Proxy } from './proxy.js'
+import { NameResolver } from './resolver.js'
 
-/** An address that somebody named, before any name is resolved. */
-export interface Address {
-  /** A name, or a literal IPv4 or IPv6 address without brackets. */
-  readonly host: string
-  readonly port: number
-}
+export { BlockedError, type Address } from './address.js'
+export { LOOPBACK_RULES, type NetworkRules } from './judge.js'
 
 export interface DialOptions extends Address {
   /** Speak TLS; the certificate must be for `host` unless `servername` says otherwise. */
   readonly tls?: ConnectionOptions
-  /** Milliseconds until the connection must stand. */
+  /** Milliseconds until the connection must stand; 10,000 unless given. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
-/** What the operator allows beyond the public internet. */
-export interface NetworkRules {
-  /** CIDR ranges that are allowed although they are not public, `10.20.0.0/16`. */
-  readonly allowedNetworks: readonly string[]
-  /** Names that are allowed although they are names of this machine or of a private network. */
-  readonly allowedNames: readonly string[]
-  /** Empty = every port. */
-  readonly allowedPorts: readonly number[]
-  /** Whether http without TLS is allowed. */
-  readonly allowsPlainHttp: boolean
-}
-
-/** For a stack that serves one machine: targets on it, by whatever port and protocol. */
-export const LOOPBACK_RULES: NetworkRules = {
-  allowedNetworks: ['127.0.0.0/8', '::1/128'],
-  allowedNames: ['localhost'],
-  allowedPorts: [],
-  allowsPlainHttp: true,
-}
-
-/** Thrown by dialling, code `EBLOCKED`. One sentence for all reasons: the answer is no port scanner. */
-export class BlockedError extends Error {
-  readonly code = 'EBLOCKED'
-  constructor() {
-    super('the address may not be connected to')
-  }
+/** How the outside is reached. */
+export interface NetworkRoute {
+  /** Name servers, `host:port` or an address; the system's when there are none. */
+  readonly dnsServers?: readonly string[]
+  /** `http://user:password@host:port`: every connection goes through it, and it resolves the names. */
+  readonly proxyUrl?: string | null
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
+/** Node asks for no lookup of an address, and what is not looked up is not judged: it gets this name in its place. */
+const STAND_IN = 'target.invalid'
 
 /**
- * The only way out: every connection of every driver is dialled here, or resolved with `lookup` by a client that
- * dials itself. Names are resolved once, every address is judged, and the judged address is the one connected to.
- * Safe for concurrent use; holds no connections.
+ * The only way out: every connection of every driver is dialled here. Names are resolved once for each connection,
+ * every address of them is judged, and one of the judged addresses is connected to. Safe for concurrent use; holds no
+ * connections.
  */
 export class Network {
-  private readonly allowed = new BlockList()
+  private readonly proxy: Proxy | null
+  private judge: Judge
 
-  constructor(private readonly rules: NetworkRules) {
-    for (const cidr of rules.allowedNetworks) {
-      const [address = '', prefix = ''] = cidr.split('/')
-      this.allowed.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4')
-    }
+  /** Throws when a network of the rules, a name server or the proxy cannot be read. */
+  constructor(
+    private readonly rules: NetworkRules,
+    private readonly route: NetworkRoute = {},
+  ) {
+    this.judge = new Judge(rules, new NameResolver(route.dnsServers ?? []))
+    this.proxy = route.proxyUrl ? readProxy(route.proxyUrl) : null
   }
 
   get allowsPlainHttp(): boolean {
     return this.rules.allowsPlainHttp
   }
 
-  /** Whether a destination may name this address; the same verdict as `dial` comes to, without connecting. */
-  async allows(address: Address): Promise<boolean> {
-    if (!this.allowsLiterally(address)) return false
-    if (isIP(address.host) !== 0) return true
-    const found = await this.resolve(address.host).catch(() => null)
-    // What does not resolve now may do so later, and is judged then.
-    return found === null || found.every((one) => this.allowsAddress(one.address))
+  /** The same way out without rules, for addresses that the operator named (`tools.endpoints`) and no tenant. */
+  unjudged(): Network {
+    const open = new Network(this.rules, this.route)
+    open.judge = this.judge.withoutRules()
+    return open
   }
 
-  /** A connection to a judged address. Rejects with `BlockedError`, or with the error of the system. */
+  /**
+   * Whether a destination may name this address; the same verdict as `dial` comes to, without connecting. Resolves
+   * within the time limit of a lookup, 5 s.
+   */
+  async allows(address: Address): Promise<boolean> {
+    try {
+      if (this.proxy) this.judge.name(address)
+      else await this.judge.addresses(address)
+      return true
+    } catch (error) {
+      // What does not resolve now may do so later, and is judged then.
+      return !(error instanceof BlockedError)
+    }
+  }
+
+  /**
+   * A connection to a judged address. Rejects with `BlockedError`, with an error of code `EPROXY` when the proxy
+   * failed, or with the error of the system.
+   */
   dial(options: DialOptions): Promise<Socket> {
-    const socket = this.connect(options)
-    const event = options.tls ? 'secureConnect' : 'connect'
-    const { timeoutMs = CONNECT_TIMEOUT_MS, signal } = options
-    return new Promise((resolve, reject) => {
-      const end = (error: Error): void => {
-        clean()
-        socket.destroy()
-        reject(error)
-      }
-      const timer = setTimeout(() => end(timedOut()), timeoutMs)
-      const onAbort = (): void => end(signal?.reason instanceof Error ? signal.reason : timedOut())
-      const clean = (): void => {
-        clearTimeout(timer)
-        socket.off('error', end)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      socket.once('error', end)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      if (signal?.aborted) return onAbort()
-      socket.once(event, () => {
-        clean()
-        resolve(socket)
-      })
+    const { proxy } = this
+    const ready = options.tls ? 'secureConnect' : 'connect'
+    return withinLimit(options, async (limit) => {
+      if (!proxy) return untilReady(this.connectDirectly(options), ready, limit)
+      const tunnel = await this.tunnel(proxy, options, limit)
+      return options.tls ? untilReady(secured(tunnel, options), ready, limit) : tunnel
     })
   }
 
   /**
-   * The same for clients that want their socket at once: it connects by itself, and is destroyed with `BlockedError`
-   * when the address is not allowed.
+   * The same for clients that want their socket at once: it connects by itself, and is destroyed with the error when
+   * the address is not allowed or no connection stands in time. Behind a proxy it is a stream with what clients use of
+   * sockets. `signal` is for `dial` alone.
    */
-  connect({ host, port, tls }: DialOptions): Socket {
-    const options = { host, port, lookup: this.lookup, autoSelectFamily: true }
-    const isName = isIP(host) === 0
-    const socket = tls
-      ? connectTls({ ...(isName ? { servername: host } : {}), ...tls, ...options })
-      : connect(options)
-    if (!this.allowsLiterally({ host, port })) socket.destroy(new BlockedError())
-    socket.once('connect', () => {
-      // Whatever happened in between: nothing is written to an address that is not allowed.
-      if (socket.remoteAddress !== undefined && !this.allowsAddress(socket.remoteAddress))
-        socket.destroy(new BlockedError())
-    })
+  connect(options: DialOptions): Socket {
+    const { tls, timeoutMs = CONNECT_TIMEOUT_MS } = options
+    const { proxy } = this
+    const socket = proxy ? this.connectLater(proxy, options) : this.connectDirectly(options)
+    const timer = setTimeout(() => socket.destroy(timedOut()), timeoutMs)
+    for (const event of [tls ? 'secureConnect' : 'connect', 'close'])
+      socket.once(event, () => clearTimeout(timer))
     return socket
   }
 
   /**
-   * For `net.connect({ lookup })` and clients that pass one on. It is not asked for literal addresses: a client that is
-   * given one must be kept from dialling it by `allows`.
+   * For clients that dial themselves and take a `lookup` as `net.connect` does. It knows no port and is not asked for
+   * literal addresses: a client that is given one must be kept from dialling it by `allows`. Behind a proxy it fails,
+   * for such a client would pass the proxy by.
    */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
-    this.resolve(hostname, options).then(
-      (found) => {
-        const first = found[0]
-        if (first === undefined || !found.every(({ address }) => this.allowsAddress(address)))
-          callback(new BlockedError(), '')
-        else if (options.all) callback(null, found)
-        else callback(null, first.address, first.family)
-      },
-      (error: NodeJS.ErrnoException) => callback(error, ''),
-    )
+    const found = this.proxy
+      ? Promise.reject(new ProxyError('this client cannot go through the proxy'))
+      : this.judge.addresses({ host: hostname, port: ANY_PORT })
+    answer(found, options, callback)
   }
 
-  private allowsLiterally({ host, port }: Address): boolean {
-    const { allowedPorts, allowedNames } = this.rules
-    if (allowedPorts.length > 0 && !allowedPorts.includes(port)) return false
-    if (isIP(host) !== 0) return this.allowsAddress(host)
-    return allowedNames.includes(host.toLowerCase()) || !isForbiddenName(host)
-  }
-
-  private allowsAddress(address: string): boolean {
-    return this.isAllowed(address) || !isForbiddenAddress(address)
-  }
-
-  private isAllowed(address: string): boolean {
-    const family = isIP(address)
-    return family !== 0 && this.allowed.check(address, family === 6 ? 'ipv6' : 'ipv4')
-  }
-
-  private resolve(hostname: string, options: LookupOptions = {}): Promise<LookupAddress[]> {
-    return new Promise((resolve, reject) => {
-      systemLookup(hostname, { ...options, all: true }, (error, found) => {
-        if (error) reject(error)
-        else resolve(found)
-      })
+  private connectDirectly(options: DialOptions): Socket {
+    const { host, port, tls } = options
+    let judged: readonly LookupAddress[] = []
+    const lookup: LookupFunction = (_name, wanted, callback) => {
+      const found = this.judge.addresses(options).then((addresses) => (judged = addresses))
+      answer(found, wanted, callback)
+    }
+    const way = { host: STAND_IN, port, lookup, autoSelectFamily: true }
+    const socket = tls ? connectTls({ ...tlsOptions(host, tls), ...way }) : connect(way)
+    // Ahead of all others: nothing is written to an address that was not judged, whatever happened in between.
+    socket.prependOnceListener('connect', () => {
+      const reached = socket.remoteAddress === undefined ? null : addressKey(socket.remoteAddress)
+      if (!judged.some(({ address }) => addressKey(address) === reached)) socket.destroy(new BlockedError())
     })
+    return socket
+  }
+
+  private connectLater(proxy: Proxy, options: DialOptions): Socket {
+    // What clients ask of a socket, it has.
+    const later = new LaterSocket((signal) => this.tunnel(proxy, options, signal)) as unknown as Socket
+    return options.tls ? secured(later, options) : later
+  }
+
+  private async tunnel(proxy: Proxy, address: Address, signal: AbortSignal): Promise<Socket> {
+    const host = this.judge.name(address)
+    return openTunnel(proxy, { host, port: address.port }, signal)
   }
 }
 
-const timedOut = (): Error => Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
+type LookupCallback = Parameters<LookupFunction>[2]
+
+function answer(
+  finding: Promise<readonly LookupAddress[]>,
+  { all, family }: Parameters<LookupFunction>[1],
+  callback: LookupCallback,
+): void {
+  finding.then(
+    (addresses) => {
+      const wanted =
+        family === 4 || family === 6 ? addresses.filter((one) => one.family === family) : addresses
+      const [first] = wanted
+      if (!first) callback(failure('ENOTFOUND', 'no address of this family'), '')
+      else if (all) callback(null, [...wanted])
+      else callback(null, first.address, first.family)
+    },
+    (error: Error) => callback(error, ''),
+  )
+}
+
+/** The certificate is checked against the host that was named: what is dialled has another name, or none. */
+function tlsOptions(host: string, tls: ConnectionOptions): ConnectionOptions {
+  const name = canonicalHost(host) ?? host
+  const check = tls.checkServerIdentity ?? checkServerIdentity
+  return {
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...tls,
+    checkServerIdentity: (_name, certificate) => check(tls.servername || name, certificate),
+  }
+}
+
+const secured = (socket: Socket, { host, tls = {} }: DialOptions): TLSSocket =>
+  connectTls({ ...tlsOptions(host, tls), socket })
+
+/** Runs `dial` with a signal that aborts with an error, after the time limit or with the caller's signal. */
+async function withinLimit(
+  { timeoutMs = CONNECT_TIMEOUT_MS, signal }: DialOptions,
+  dial: (limit: AbortSignal) => Promise<Socket>,
+): Promise<Socket> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(timedOut()), timeoutMs)
+  const abort = (): void => limit.abort(signal?.reason instanceof Error ? signal.reason : timedOut())
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  try {
+    return await dial(limit.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+function untilReady(socket: Socket, ready: string, limit: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      socket.off('error', fail).off('close', onClose).off(ready, succeed)
+      limit.removeEventListener('abort', abort)
+    }
+    const fail = (error: Error): void => {
+      settle()
+      // It may yet emit the error that it was destroyed with.
+      socket.on('error', () => undefined).destroy()
+      reject(error)
+    }
+    const succeed = (): void => {
+      settle()
+      resolve(socket)
+    }
+    const onClose = (): void => fail(failure('ECONNRESET', 'the connection was closed'))
+    const abort = (): void => fail(limit.reason as Error)
+    socket.once('error', fail).once('close', onClose).once(ready, succeed)
+    limit.addEventListener('abort', abort, { once: true })
+    if (limit.aborted) abort()
+  })
+}
+
+const timedOut = (): Error => failure('ETIMEDOUT', 'no connection in time')
+
+const failure = (code: string, message: string): Error => Object.assign(new Error(message), { code })
