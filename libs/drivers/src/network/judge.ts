@@ -38,6 +38,8 @@ export const LOOPBACK_RULES: NetworkRules = {
 /** `lookup` of `net.connect` is told no port. */
 export const ANY_PORT = 0
 
+const NEVER = new AbortController().signal
+
 /** Says of addresses whether they may be connected to. Safe for concurrent use. */
 export class Judge {
   private readonly allowed: readonly Cidr[]
@@ -68,14 +70,17 @@ export class Judge {
     return name
   }
 
-  /** Every address of the target, each of them allowed. Rejects with `BlockedError` or `NameError`. */
-  async addresses(address: Address): Promise<readonly LookupAddress[]> {
+  /**
+   * Every address of the target, each of them allowed. Rejects with `BlockedError` or `NameError`, and looks for names
+   * no longer when `signal` aborts.
+   */
+  async addresses(address: Address, signal: AbortSignal = NEVER): Promise<readonly LookupAddress[]> {
     const name = this.name(address)
     const family = isIP(name)
-    const found = family === 0 ? await this.resolver.resolve(name) : [{ address: name, family }]
+    const found = family === 0 ? await this.resolver.resolve(name, signal) : [{ address: name, family }]
     if (!this.rules) return found
     if (!found.every((one) => isAllowedAddress(one.address, this.allowed))) throw new BlockedError()
-    const own = await this.ownAddresses(address.port)
+    const own = await this.ownAddresses(address.port, signal)
     if (found.some((one) => own.some((host) => isSameHost(host, one.address)))) throw new BlockedError()
     return found
   }
@@ -99,11 +104,11 @@ export class Judge {
   }
 
   /** Addresses of ours that nothing may be sent to by this port, with what their names stand for at present. */
-  private async ownAddresses(port: number): Promise<readonly string[]> {
+  private async ownAddresses(port: number, signal: AbortSignal): Promise<readonly string[]> {
     const resolved = this.ownHosts(port).map(async (host) => {
       const name = canonicalHost(host)
       if (name === null || isIP(name) !== 0) return [host]
-      const found = await this.resolver.resolve(name).catch(() => [])
+      const found = await this.resolver.resolve(name, signal).catch(() => [])
       return found.map(({ address }) => address)
     })
     return (await Promise.all(resolved)).flat()

@@ -119,13 +119,15 @@ export class Network {
 
   private connectDirectly(options: DialOptions): Socket {
     const { host, port, tls } = options
+    const closed = new AbortController()
     let judged: readonly LookupAddress[] = []
     const lookup: LookupFunction = (_name, wanted, callback) => {
-      const found = this.judge.addresses(options).then((addresses) => (judged = addresses))
+      const found = this.judge.addresses(options, closed.signal).then((addresses) => (judged = addresses))
       answer(found, wanted, callback)
     }
     const way = { host: STAND_IN, port, lookup, autoSelectFamily: true }
     const socket = tls ? connectTls({ ...tlsOptions(host, tls), ...way }) : connect(way)
+    socket.once('close', () => closed.abort())
     // Ahead of all others: nothing is written to an address that was not judged, whatever happened in between.
     socket.prependOnceListener('connect', () => {
       const reached = socket.remoteAddress === undefined ? null : addressKey(socket.remoteAddress)
