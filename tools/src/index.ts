@@ -19,3 +19,13 @@ export type { TargetServer } from './targets/target-server.js'
 export { describeMachine, type Machine } from './machine.js'
 export { serve, Worker, type Commands } from './worker.js'
 export { startRabbitMq, type ListenerTls, type RabbitMq, type RabbitMqOptions } from './targets/rabbitmq.js'
+export {
+  jsonFault,
+  queryFault,
+  s3Fault,
+  startAwsFaults,
+  type AwsFaults,
+  type Fault,
+  type SeenRequest,
+} from './targets/aws-faults.js'
+export { prepareMoto, startMoto, type Moto } from './targets/moto.js'

@@ -126,7 +126,9 @@ async function collect(incoming: IncomingMessage): Promise<Buffer> {
 
 function passOn({ method, path, headers, body }: SeenRequest, port: number, outgoing: ServerResponse): void {
   const passed = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
+    // Of the connection to the target, which closes each one.
+    const { connection: _connection, ...kept } = answer.headers
+    outgoing.writeHead(answer.statusCode ?? 0, kept)
     answer.pipe(outgoing)
   })
   passed.once('error', () => outgoing.destroy())

@@ -44,6 +44,11 @@ export async function startMoto(options: { readonly port?: number } = {}): Promi
   throw new Problem(`moto did not start at ${url}.`)
 }
 
+/** Builds what `startMoto` needs, once; before tests whose limits do not leave minutes for that. */
+export async function prepareMoto(): Promise<void> {
+  await motoEnvironment()
+}
+
 /** Its programs name the folder that they were installed in, which is another one: they are started as modules. */
 const motoEnvironment = (): Promise<string> =>
   builtOnce(`moto-${MOTO_VERSION}`, async (folder) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { cacheDir } from '../paths.js'
@@ -18,9 +18,12 @@ export async function builtOnce(name: string, build: (folder: string) => Promise
       await wait(POLL_MS)
       continue
     }
-    const unfinished = mkdtempSync(`${folder}-unfinished-`)
+    const unfinished = `${folder}-unfinished`
     try {
       if (existsSync(folder)) continue
+      // Left by a process that was killed.
+      rmSync(unfinished, { recursive: true, force: true })
+      mkdirSync(unfinished)
       await build(unfinished)
       renameSync(unfinished, folder)
     } finally {
