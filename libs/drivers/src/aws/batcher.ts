@@ -25,7 +25,7 @@ interface Waiting<Entry> {
   readonly bytes: number
   /** Resolves the promise of the submission; the first call counts. */
   readonly settle: (outcome: Outcome) => void
-  readonly fail: (error: unknown) => void
+  readonly fail: (error: Error) => void
   isSettled: boolean
   /** Called when the submission's own signal aborts. */
   onAbort: () => void
@@ -74,7 +74,7 @@ export class Batcher<Entry> {
         bytes,
         isSettled: false,
         settle: (outcome) => end(() => resolve(outcome)),
-        fail: (error) => end(() => reject(error as Error)),
+        fail: (error) => end(() => reject(error)),
         onAbort: () => (this.queue = this.queue.filter((one) => one !== waiting)),
       }
       signal.addEventListener('abort', onAbort, { once: true })
@@ -148,7 +148,7 @@ export class Batcher<Entry> {
       }
       batch.forEach((one, index) => one.settle(outcomeAt(result, index)))
     } catch (error) {
-      for (const one of batch) one.fail(error)
+      for (const one of batch) one.fail(error as Error)
     }
   }
 }

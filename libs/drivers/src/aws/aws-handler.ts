@@ -1,0 +1,63 @@
+import type { NodeHttpHandler } from '@smithy/node-http-handler'
+
+type Handle = NodeHttpHandler['handle']
+type Handled = Awaited<ReturnType<Handle>>
+
+/** Answers to what we send have a few kB; the largest, to 500 records, some 100 kB. */
+const MAX_RESPONSE_BYTES = 1024 * 1024
+/** For the whole of one request. The caller's signal normally comes first. */
+const REQUEST_LIMIT_MS = 60_000
+
+/**
+ * The SDK's handler with the two limits that it does not have: the answer is read up to a cap, and the time limit
+ * covers its body too.
+ */
+export class BoundedHandler {
+  readonly metadata = { handlerProtocol: 'http/1.1' }
+
+  constructor(private readonly inner: NodeHttpHandler) {}
+
+  async handle(...[request, options = {}]: Parameters<Handle>): Promise<Handled> {
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), REQUEST_LIMIT_MS)
+    const given = options.abortSignal as AbortSignal | undefined
+    const abortSignal = given ? AbortSignal.any([given, limit.signal]) : limit.signal
+    try {
+      const { response } = await this.inner.handle(request, { ...options, abortSignal })
+      response.body = await readUpToCap(response.body as AsyncIterable<Buffer>)
+      return { response }
+    } catch (error) {
+      if (limit.signal.aborted && !given?.aborted) throw timedOut()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  destroy(): void {
+    this.inner.destroy()
+  }
+
+  updateHttpClientConfig(...parameters: Parameters<NodeHttpHandler['updateHttpClientConfig']>): void {
+    this.inner.updateHttpClientConfig(...parameters)
+  }
+
+  httpHandlerConfigs(): ReturnType<NodeHttpHandler['httpHandlerConfigs']> {
+    return this.inner.httpHandlerConfigs()
+  }
+}
+
+const timedOut = (): Error => Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+
+/** Leaving the loop by the error destroys the answer and its connection. */
+async function readUpToCap(body: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > MAX_RESPONSE_BYTES)
+      throw Object.assign(new Error('the answer is too large'), { name: 'ResponseTooLarge' })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,72 @@
+import type { Outcome, Result } from '@barnabas/domain'
+import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
+import { Batcher, type BatcherOptions, type BatchResult } from './batcher.js'
+import { outcomeOfAwsError, outcomeOfEntry } from './aws-outcome.js'
+
+/** One entry of a request, and its size as the target counts it. */
+export interface Sized<Entry> {
+  readonly entry: Entry
+  readonly bytes: number
+}
+
+export interface BatchSenderOptions<Entry> extends Omit<BatcherOptions<Entry>, 'send'> {
+  /** Pure. The failure is the outcome of an event that cannot be sent as it is. */
+  readonly entryOf: (event: OutgoingEvent, attempt: AttemptInfo) => Result<Sized<Entry>, Outcome>
+  /** One call of the service: rejects with the SDK's error when it failed whole. */
+  readonly call: (entries: readonly Entry[], signal: AbortSignal) => Promise<readonly (Outcome | undefined)[]>
+  readonly destroy: () => void
+}
+
+/** Sends events in calls that take several. */
+export class BatchSender<Entry> implements Sender {
+  private readonly batcher: Batcher<Entry>
+
+  constructor(private readonly options: BatchSenderOptions<Entry>) {
+    this.batcher = new Batcher({ ...options, send: (entries, signal) => this.call(entries, signal) })
+  }
+
+  send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+    const made = this.options.entryOf(event, attempt)
+    if (!made.ok) return Promise.resolve(made.failure)
+    return this.batcher.submit(made.value.entry, made.value.bytes, signal)
+  }
+
+  async close(): Promise<void> {
+    await this.batcher.close()
+    this.options.destroy()
+  }
+
+  private async call(entries: readonly Entry[], signal: AbortSignal): Promise<BatchResult> {
+    try {
+      return { kind: 'each', outcomes: await this.options.call(entries, signal) }
+    } catch (error) {
+      return { kind: 'all', outcome: outcomeOfAwsError(error, Date.now()) }
+    }
+  }
+}
+
+/** An entry of SQS's and SNS's answers. Ids are the entries' places in the request. */
+interface EntryResult {
+  readonly Id?: string | undefined
+  readonly Code?: string | undefined
+  readonly SenderFault?: boolean | undefined
+}
+
+/** Outcomes by place of an answer that names entries by id. */
+export function outcomesById(
+  count: number,
+  delivered: Outcome,
+  answer: { readonly Successful?: readonly EntryResult[]; readonly Failed?: readonly EntryResult[] },
+): (Outcome | undefined)[] {
+  const outcomes = Array.from<Outcome | undefined>({ length: count })
+  for (const { Id } of answer.Successful ?? []) outcomes[placeOf(Id, count)] = delivered
+  for (const { Id, Code = '', SenderFault = false } of answer.Failed ?? [])
+    outcomes[placeOf(Id, count)] = outcomeOfEntry(Code, SenderFault)
+  return outcomes.slice(0, count)
+}
+
+/** What names no entry lands behind the last one, and is cut off. */
+function placeOf(id: string | undefined, count: number): number {
+  const place = Number(id)
+  return Number.isInteger(place) && place >= 0 && place < count ? place : count
+}

@@ -1,0 +1,52 @@
+import type { NamedAddress, SenderTools } from '../driver.js'
+import { addressOfUrl, bareHost } from '../network/http.js'
+import { Network } from '../network/network.js'
+
+/** Where a client connects to. `url` is undefined for the public address that the client itself makes of its region. */
+export interface AwsEndpoint {
+  readonly url: string | undefined
+  readonly network: Network
+}
+
+/** China and the sovereign regions have suffixes of their own. */
+const AWS_SUFFIXES = ['.amazonaws.com', '.amazonaws.com.cn', '.amazonaws.eu', '.api.aws']
+
+const isAwsHost = (host: string): boolean => AWS_SUFFIXES.some((suffix) => host.endsWith(suffix))
+
+/**
+ * `named`: the address in the tenant's settings. One outside AWS is dialled under the network's rules; in place of
+ * AWS itself comes the operator's endpoint of this type, which no rule judges.
+ */
+export function endpointOf(type: string, named: string | undefined, tools: SenderTools): AwsEndpoint {
+  const isPublic = named === undefined || isAwsHost(new URL(named).hostname)
+  const operators = isPublic ? tools.endpoints.get(type) : undefined
+  if (operators !== undefined) return { url: operators, network: networkTo(operators) }
+  return { url: named === undefined ? undefined : new URL(named).origin, network: tools.network }
+}
+
+/** Reaches whatever address a URL of the operator's has. */
+const networkTo = (url: string): Network =>
+  new Network({
+    allowedNetworks: ['0.0.0.0/0', '::/0'],
+    allowedNames: [bareHost(new URL(url).hostname).toLowerCase()],
+    allowedPorts: [],
+    allowsPlainHttp: true,
+  })
+
+/** What of an optional field is judged when a destination is written. */
+export const addressesOf = (path: string, url: string | undefined): NamedAddress[] =>
+  url === undefined ? [] : [{ path, ...addressOfUrl(url) }]
+
+/** Where nothing names a region: emulators take any. */
+const DEFAULT_REGION = 'us-east-1'
+const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/
+
+/** The region in a host of AWS: `sqs.eu-west-1.amazonaws.com`, `vpce-1-a.sqs.eu-west-1.vpce.amazonaws.com`. */
+export function regionOfUrl(url: string): string {
+  const { hostname } = new URL(url)
+  if (!isAwsHost(hostname)) return DEFAULT_REGION
+  return hostname.split('.').find((label) => REGION.test(label)) ?? DEFAULT_REGION
+}
+
+/** The region in an ARN: `arn:aws:sns:eu-west-1:123456789012:events`. */
+export const regionOfArn = (arn: string): string | undefined => arn.split(':')[3] || undefined
