@@ -8,6 +8,15 @@ import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release; those that the specification names first. */
 export const drivers: readonly Driver[] = [webhook, gcpPubsub, rabbitmq, slack, pagerduty, sms]
+import { awsEventbridge } from './aws-eventbridge/aws-eventbridge.driver.js'
+import { awsKinesis } from './aws-kinesis/aws-kinesis.driver.js'
+import { awsS3 } from './aws-s3/aws-s3.driver.js'
+import { awsSns } from './aws-sns/aws-sns.driver.js'
+import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, awsEventbridge, awsKinesis, awsS3, awsSns, awsSqs]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
