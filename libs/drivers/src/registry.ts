@@ -1,4 +1,9 @@
 import type { Driver } from './driver.js'
+import { awsEventbridge } from './aws-eventbridge/aws-eventbridge.driver.js'
+import { awsKinesis } from './aws-kinesis/aws-kinesis.driver.js'
+import { awsS3 } from './aws-s3/aws-s3.driver.js'
+import { awsSns } from './aws-sns/aws-sns.driver.js'
+import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
@@ -7,16 +12,19 @@ import { sms } from './sms/sms.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release; those that the specification names first. */
-export const drivers: readonly Driver[] = [webhook, gcpPubsub, rabbitmq, slack, pagerduty, sms]
-import { awsEventbridge } from './aws-eventbridge/aws-eventbridge.driver.js'
-import { awsKinesis } from './aws-kinesis/aws-kinesis.driver.js'
-import { awsS3 } from './aws-s3/aws-s3.driver.js'
-import { awsSns } from './aws-sns/aws-sns.driver.js'
-import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, awsEventbridge, awsKinesis, awsS3, awsSns, awsSqs]
+export const drivers: readonly Driver[] = [
+  webhook,
+  awsSqs,
+  awsEventbridge,
+  gcpPubsub,
+  rabbitmq,
+  awsKinesis,
+  awsSns,
+  awsS3,
+  slack,
+  sms,
+  pagerduty,
+]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
