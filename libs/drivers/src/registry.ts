@@ -5,6 +5,7 @@ import { awsS3 } from './aws-s3/aws-s3.driver.js'
 import { awsSns } from './aws-sns/aws-sns.driver.js'
 import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
+import { nats } from './nats/nats.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { slack } from './slack/slack.driver.js'
@@ -21,6 +22,7 @@ export const drivers: readonly Driver[] = [
   awsKinesis,
   awsSns,
   awsS3,
+  nats,
   slack,
   sms,
   pagerduty,

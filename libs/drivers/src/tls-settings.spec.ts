@@ -34,6 +34,17 @@ describe('the settings of TLS', () => {
   })
 
   it('never turn verification off', () => {
-    expect(Object.keys(tlsOptions({ config: {}, credentials: {} }))).toEqual([])
+    expect(tlsOptions({ config: {}, credentials: {} })).toEqual({
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: true,
+    })
+  })
+
+  it('leave it out where it is not wanted, and then want no certificate of a client', () => {
+    const [a] = pairs
+    expect(tlsOptions({ config: { tls: 'false' }, credentials: {} })).toBeNull()
+    const credentials = { client_certificate: a?.certificate ?? '', client_key: a?.key ?? '' }
+    const problems = checkTlsSettings({ config: { tls: 'false' }, credentials })
+    expect(problems.map(({ path }) => path)).toEqual(['config.tls'])
   })
 })

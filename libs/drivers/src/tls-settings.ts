@@ -1,19 +1,31 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { ConnectionOptions } from 'node:tls'
+import { createSecureContext, getCACertificates, type ConnectionOptions, type SecureContext } from 'node:tls'
 import type { Problem } from '@barnabas/domain'
-import { document } from './fields.js'
+import { checkbox, document } from './fields.js'
 
-/** Settings of TLS that destinations of several types share: an authority of one's own, and a client certificate. */
+/** What of validated settings says how to speak TLS; without `tls` it is always spoken. */
 export interface TlsSettings {
-  readonly config: { readonly ca_certificate?: string }
+  readonly config: { readonly tls?: 'true' | 'false'; readonly ca_certificate?: string }
   readonly credentials: { readonly client_certificate?: string; readonly client_key?: string }
 }
 
-const checkCertificate = (value: string): string | null =>
-  succeeds(() => new X509Certificate(value)) ? null : 'must be a certificate in PEM form'
+/** Nothing older is spoken, and certificates are always verified: there is no setting for less. */
+const MIN_VERSION = 'TLSv1.2'
 
-const checkKey = (value: string): string | null =>
-  succeeds(() => createPrivateKey(value)) ? null : 'must be a private key in PEM form, without a passphrase'
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** What is wrong with a text of one or several PEM certificates, or null. */
+export function checkCertificates(pem: string): string | null {
+  const found = pem.match(CERTIFICATE) ?? []
+  const isWhole = found.length > 0 && pem.replaceAll(CERTIFICATE, '').trim() === ''
+  return isWhole && found.every(isCertificate) ? null : 'must be one or more certificates in PEM form'
+}
+
+const isCertificate = (pem: string): boolean => succeeds(() => new X509Certificate(pem))
+
+/** What is wrong with a private key, or null. */
+export const checkPrivateKey = (pem: string): string | null =>
+  succeeds(() => createPrivateKey(pem)) ? null : 'must be a private key in PEM form, without a passphrase'
 
 function succeeds(read: () => unknown): boolean {
   try {
@@ -28,48 +40,83 @@ export const authorityField = {
   ca_certificate: document({
     label: 'CA certificate',
     description:
-      'PEM text of the authority that signed the certificate of the target. Leave it empty for public authorities.',
+      'Only if no public authority issued the certificate of the target: the authority that did, in PEM form.',
     sensitive: false,
     required: false,
-    check: checkCertificate,
+    check: checkCertificates,
   }),
 }
 
 export const clientCertificateFields = {
   client_certificate: document({
     label: 'Client certificate',
-    description: 'PEM text of the certificate that is shown to the target, where it asks for one.',
+    description: 'Only if the target asks for one: the certificate that is shown to it, in PEM form.',
     sensitive: false,
     required: false,
-    check: checkCertificate,
+    check: checkCertificates,
   }),
   client_key: document({
     label: 'Client key',
-    description: 'PEM text of the private key of the client certificate, without a passphrase.',
+    description: 'The private key of the client certificate, in PEM form, without a passphrase.',
     sensitive: true,
     required: false,
-    check: checkKey,
+    check: checkPrivateKey,
   }),
 }
 
-/** Certificate and key belong together. */
-export function checkTlsSettings({ credentials }: TlsSettings): Problem[] {
+/** Fields of a target that may be reached with TLS or without, in `config` and in `credentials`. */
+export const tlsFields = (defaults: { readonly tls: boolean }) => ({
+  config: {
+    tls: checkbox({
+      label: 'TLS',
+      description: 'Whether the connection is encrypted. The certificate of the target is verified then.',
+      default: defaults.tls,
+    }),
+    ...authorityField,
+  },
+  credentials: clientCertificateFields,
+})
+
+/** Mistakes that lie in several of the fields at once. */
+export function checkTlsSettings({ config, credentials }: TlsSettings): Problem[] {
   const { client_certificate: certificate, client_key: key } = credentials
   if (certificate === undefined && key === undefined) return []
-  if (key === undefined)
-    return [{ path: 'credentials.client_key', message: 'is required with a certificate' }]
+  if (config.tls === 'false')
+    return [{ path: 'config.tls', message: 'must be "true" when there is a client certificate' }]
   if (certificate === undefined)
-    return [{ path: 'credentials.client_certificate', message: 'is required with a key' }]
-  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
-    ? []
-    : [{ path: 'credentials.client_key', message: 'is not the key of the certificate' }]
+    return [{ path: 'credentials.client_certificate', message: 'is required with client_key' }]
+  if (key === undefined)
+    return [{ path: 'credentials.client_key', message: 'is required with client_certificate' }]
+  const message = mismatch(certificate, key)
+  return message === null ? [] : [{ path: 'credentials.client_key', message }]
 }
 
-/** For Node's `tls.connect`. The certificate of the target is verified always. */
-export function tlsOptions({ config, credentials }: TlsSettings): ConnectionOptions {
-  const { client_certificate: cert, client_key: key } = credentials
-  return {
-    ...(config.ca_certificate === undefined ? {} : { ca: config.ca_certificate }),
+function mismatch(cert: string, key: string): string | null {
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    return 'is not the key of the first certificate in client_certificate'
+  return succeeds(() => createSecureContext({ cert, key, minVersion: MIN_VERSION }))
+    ? null
+    : 'is too weak for TLS, or of a kind that it does not know'
+}
+
+/**
+ * For Node's `tls.connect`; null when TLS is not wanted. To be made once for a sender: the tenant's authority is
+ * trusted besides the public ones, and reading a hundred of them for each connection would cost milliseconds.
+ */
+export function tlsOptions({ config, credentials }: TlsSettings): ConnectionOptions | null {
+  if (config.tls === 'false') return null
+  return { minVersion: MIN_VERSION, rejectUnauthorized: true, ...contextOf(config, credentials) }
+}
+
+function contextOf(
+  { ca_certificate: ca }: TlsSettings['config'],
+  { client_certificate: cert, client_key: key }: TlsSettings['credentials'],
+): { secureContext?: SecureContext } {
+  if (ca === undefined && cert === undefined) return {}
+  const secureContext = createSecureContext({
+    minVersion: MIN_VERSION,
+    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
-  }
+  })
+  return { secureContext }
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -60,7 +60,10 @@ export async function startTargetServer(options: TargetServerOptions): Promise<T
       await end()
       running = await run(options, folder)
     },
-    freeze: () => signal('SIGSTOP'),
+    freeze: () => {
+      signal('SIGSTOP')
+      untilFrozen(running.pid)
+    },
     thaw: () => signal('SIGCONT'),
   }
 }
@@ -78,6 +81,22 @@ async function run({ name, port, command, install, args }: TargetServerOptions, 
   }
   await guarded.stop()
   throw new Problem(`${name} did not start; its log is ${logFile}.`)
+}
+
+const FREEZE_LIMIT_MS = 1_000
+
+/** The signal stops the threads one after the other; where there is no /proc, nobody waits for that. */
+function untilFrozen(pid: number): void {
+  const deadlineMs = Date.now() + FREEZE_LIMIT_MS
+  const tasks = `/proc/${pid}/task`
+  try {
+    while (Date.now() < deadlineMs) {
+      const states = readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8'))
+      if (states.every((state) => /\) [TtZX] /.test(state))) return
+    }
+  } catch {
+    // No /proc, or a thread that ended while it was looked at.
+  }
 }
 
 function takesConnections(port: number): Promise<boolean> {

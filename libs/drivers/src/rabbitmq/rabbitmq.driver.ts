@@ -71,7 +71,7 @@ export const rabbitmq = defineDriver({
         routingKeyTemplate: config.routing_key_template,
         username,
         password,
-        tls: config.tls === 'true' ? tlsOptions(settings) : undefined,
+        tls: tlsOptions(settings) ?? undefined,
         heartbeatSeconds: HEARTBEAT_SECONDS,
       },
       network,

@@ -68,7 +68,13 @@ const anOutgoing = (meta: Partial<EventMeta> = {}, payload = Buffer.from('{"n": 
   payload,
 })
 
-const ATTEMPT = { number: 1, deliveryId: 'dlv_1' }
+/** Each event is a delivery of its own: targets may recognise repeats by the delivery's id. */
+const ATTEMPT = {
+  number: 1,
+  get deliveryId() {
+    return `dlv_${newEventId()}`
+  },
+}
 const never = new AbortController().signal
 const PARALLEL_SENDS = 100
 
