@@ -16,6 +16,7 @@ export { startThrowawayServices, throwawayFolder, type ThrowawayServices } from 
 export { prepareTargets } from './targets/prepare.js'
 export * from './targets/nats.js'
 export * from './targets/pubsub.js'
+export * from './targets/redis.js'
 export type { TargetServer } from './targets/target-server.js'
 export { describeMachine, type Machine } from './machine.js'
 export { serve, Worker, type Commands } from './worker.js'

@@ -8,23 +8,25 @@ export class ConnectionSlot<Connection> {
   private current: Connection | null = null
   private isClosed = false
 
-  /** `end` must not throw. */
+  /**
+   * `open` calls `lost`, at any time and any number of times, when its connection is of no more use. `end` must not
+   * throw.
+   */
   constructor(
-    private readonly open: () => Promise<Connection>,
+    private readonly open: (lost: () => void) => Promise<Connection>,
     private readonly end: (connection: Connection) => Promise<void>,
   ) {}
 
   /** Rejects as `open` does. */
   get(): Promise<Connection> {
-    this.opening ??= this.start()
-    return this.opening
-  }
-
-  /** To be called when a connection was lost; of others than the current one it knows already. */
-  drop(connection: Connection): void {
-    if (this.current !== connection) return
-    this.current = null
-    this.opening = null
+    if (this.opening !== null) return this.opening
+    const opening = this.start(() => {
+      if (this.opening !== opening) return
+      this.opening = null
+      this.current = null
+    })
+    this.opening = opening
+    return opening
   }
 
   /** Ends the connection; one that is being opened ends when it stands, which is not waited for. */
@@ -33,14 +35,20 @@ export class ConnectionSlot<Connection> {
     if (this.current !== null) await this.end(this.current)
   }
 
-  private async start(): Promise<Connection> {
+  private async start(lost: () => void): Promise<Connection> {
+    // Not before `get` has noted what it started.
+    await Promise.resolve()
+    let isLost = false
     try {
-      const connection = await this.open()
-      this.current = connection
+      const connection = await this.open(() => {
+        isLost = true
+        lost()
+      })
+      if (!isLost) this.current = connection
       if (this.isClosed) await this.end(connection)
       return connection
     } catch (error) {
-      this.opening = null
+      lost()
       throw error
     }
   }

@@ -27,6 +27,11 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
+import { redisStream } from './redis-stream/redis-stream.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

@@ -36,7 +36,7 @@ export interface NatsSenderOptions {
 export class NatsSender implements Sender {
   private readonly sends = new SendsInFlight()
   private readonly slot = new ConnectionSlot<NatsConnection>(
-    () => this.connect(),
+    (lost) => this.connect(lost),
     (connection) => connection.close().catch(() => undefined),
   )
 
@@ -85,7 +85,7 @@ export class NatsSender implements Sender {
     return DELIVERED
   }
 
-  private async connect(): Promise<NatsConnection> {
+  private async connect(lost: () => void): Promise<NatsConnection> {
     const { username, password, token, creds } = this.options.credentials
     const { credsAuthenticator } = await core()
     const connection = await connectNats({
@@ -94,7 +94,7 @@ export class NatsSender implements Sender {
       ...(token === undefined ? {} : { token }),
       ...(creds === undefined ? {} : { authenticator: credsAuthenticator(Buffer.from(creds)) }),
     })
-    void connection.closed().then(() => this.slot.drop(connection))
+    void connection.closed().then(lost)
     return connection
   }
 }
