@@ -8,6 +8,7 @@ import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { nats } from './nats/nats.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
+import { redisStream } from './redis-stream/redis-stream.driver.js'
 import { slack } from './slack/slack.driver.js'
 import { sms } from './sms/sms.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
@@ -23,15 +24,11 @@ export const drivers: readonly Driver[] = [
   awsSns,
   awsS3,
   nats,
+  redisStream,
   slack,
   sms,
   pagerduty,
 ]
-import { redisStream } from './redis-stream/redis-stream.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

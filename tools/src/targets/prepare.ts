@@ -1,4 +1,5 @@
 import { Problem } from '../problem.js'
+import { prepareMoto } from './moto.js'
 import { preparePubsub } from './pubsub.js'
 
 /**
@@ -11,7 +12,7 @@ export async function prepareTargets(say: (line: string) => void): Promise<void>
     SILENT_MS,
   )
   // One after the other: each takes all processors that there are.
-  for (const prepare of [preparePubsub]) {
+  for (const prepare of [preparePubsub, prepareMoto]) {
     try {
       await prepare()
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { NamedAddress, SenderTools } from '../driver.js'
-import { addressOfUrl, bareHost } from '../network/http.js'
-import { Network } from '../network/network.js'
+import { addressOfUrl } from '../network/http.js'
+import type { Network } from '../network/network.js'
 
 /** Where a client connects to. `url` is undefined for the public address that the client itself makes of its region. */
 export interface AwsEndpoint {
@@ -20,18 +20,9 @@ const isAwsHost = (host: string): boolean => AWS_SUFFIXES.some((suffix) => host.
 export function endpointOf(type: string, named: string | undefined, tools: SenderTools): AwsEndpoint {
   const isPublic = named === undefined || isAwsHost(new URL(named).hostname)
   const operators = isPublic ? tools.endpoints.get(type) : undefined
-  if (operators !== undefined) return { url: operators, network: networkTo(operators) }
+  if (operators !== undefined) return { url: operators, network: tools.network.unjudged() }
   return { url: named === undefined ? undefined : new URL(named).origin, network: tools.network }
 }
-
-/** Reaches whatever address a URL of the operator's has. */
-const networkTo = (url: string): Network =>
-  new Network({
-    allowedNetworks: ['0.0.0.0/0', '::/0'],
-    allowedNames: [bareHost(new URL(url).hostname).toLowerCase()],
-    allowedPorts: [],
-    allowsPlainHttp: true,
-  })
 
 /** What of an optional field is judged when a destination is written. */
 export const addressesOf = (path: string, url: string | undefined): NamedAddress[] =>

@@ -3,7 +3,7 @@ import { defineDriver } from '../driver.js'
 import { hostPort, readHostPort, secret, template, text } from '../fields.js'
 import type { Address } from '../network/network.js'
 import { openTemplate } from '../template.js'
-import { checkTls, tlsFields, tlsOptions } from '../tls-settings.js'
+import { checkTlsSettings, tlsFields, tlsOptions } from '../tls-settings.js'
 import { RedisStreamSender } from './redis-stream.sender.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
@@ -62,7 +62,7 @@ export const redisStream = defineDriver({
     const { username, password } = settings.credentials
     return username !== undefined && password === undefined
       ? [{ path: 'credentials.password', message: 'is required with a user name' }]
-      : checkTls(settings)
+      : checkTlsSettings(settings)
   },
   addresses: ({ config }) => [{ path: 'config.server_url', ...addressOf(config.server_url) }],
   open: (settings, { network }) => {
