@@ -42,7 +42,7 @@ export class RabbitMqHarness implements DriverHarness {
     'config.ca_certificate': (valid) => withConfig(valid, { ca_certificate: 'none' }),
     'credentials.password': (valid) => ({ ...valid, credentials: { username: 'guest' } }),
     'credentials.client_key': (valid) => ({
-      ...valid,
+      ...withConfig(valid, { tls: 'true' }),
       credentials: { ...valid.credentials, client_certificate: this.client?.certificate },
     }),
   }
