@@ -1,6 +1,15 @@
 import { failed, ok, type EventMeta, type Outcome, type Problem, type Result } from '@barnabas/domain'
+import {
+  changeCredentials,
+  completeCredentials,
+  showCredentials,
+  type ChangedCredentials,
+  type CompletedCredentials,
+  type CredentialsChange,
+} from './credentials.js'
 import type { AnyField, Fields, ValuesOf } from './fields.js'
 import type { Address, Network } from './network/network.js'
+import { checkRotation } from './rotation.js'
 
 /** What goes out: the event with the destination's own metadata merged in, its payload untouched. */
 export interface OutgoingEvent {
@@ -52,6 +61,8 @@ export interface SenderTools {
    * emulators and private endpoints; what is named here is not judged by the network's rules.
    */
   readonly endpoints: ReadonlyMap<string, string>
+  /** Host name by which targets that ask for it know this system; `DEFAULT_ORIGIN` unless given. */
+  readonly origin?: string
 }
 
 /** An address that a destination makes us connect to, and the setting that named it. */
@@ -64,8 +75,21 @@ export interface NamedAddress extends Address {
 
 /** What a target said when it was asked whether it wants events. */
 export type Verification =
-  | { readonly kind: 'verified'; readonly ratePerMinute?: number | null }
-  | { readonly kind: 'refused' | 'unreached'; readonly detail: string }
+  /** `ratePerMinute`: the most requests that it takes; null = it named none. */
+  | { readonly kind: 'verified'; readonly ratePerMinute: number | null }
+  /** `path`: the setting that it refused. `detail`: one sentence for the tenant. */
+  | { readonly kind: 'refused'; readonly path: string; readonly detail: string }
+  | { readonly kind: 'unreached'; readonly detail: string }
+
+/** How a target is asked whether it wants events. */
+export interface VerificationRules<Known> {
+  /** `consent`: nothing is sent before it said yes. `check`: its no is a mistake in the settings. */
+  readonly purpose: 'consent' | 'check'
+  /** What it is asked about: it is asked again when this is another. Null = these settings need no asking. */
+  readonly subject: (settings: Known) => string | null
+  /** Resolves; throws only for our own bugs. Ends when `signal` aborts. */
+  readonly ask: (settings: Known, tools: SenderTools, signal: AbortSignal) => Promise<Verification>
+}
 
 /** How people see where a destination points to. */
 export interface Target {
@@ -85,24 +109,27 @@ export interface DriverDeclaration<Config extends Fields, Credentials extends Fi
   readonly config: Config
   readonly credentials: Credentials
   readonly target: (config: ValuesOf<Config>) => Target
-  /** Credentials that are made when the tenant gave none: field → value. */
-  readonly generate?: (given: Readonly<Record<string, unknown>>) => Readonly<Record<string, string>>
+  /**
+   * For types whose `secret` is ours to make: when the tenant gives none, and at a rotation. Their credentials have
+   * `rotationFields`. `config` is not checked yet.
+   */
+  readonly makeSecret?: (config: Readonly<Record<string, unknown>>) => string
+  /** What is shown besides the credentials and follows from them, such as a public key; null = nothing. */
+  readonly derived?: Readonly<
+    Record<string, (credentials: Readonly<Record<string, string>>) => string | null>
+  >
   /** Mistakes that lie in several fields at once, each with its path; asked when every field is right by itself. */
   readonly check?: (settings: Settings<Config, Credentials>) => readonly Problem[]
   /** Addresses that the tenant's settings name; judged when the destination is written. None for vendors' fixed hosts. */
   readonly addresses: (settings: Settings<Config, Credentials>) => readonly NamedAddress[]
-  /** Where the protocol has a way to ask the target first. Resolves; throws only for our own bugs. */
-  readonly verify?: (
-    settings: Settings<Config, Credentials>,
-    tools: SenderTools,
-    signal: AbortSignal,
-  ) => Promise<Verification>
+  /** Where the protocol has a way to ask the target first. */
+  readonly verification?: VerificationRules<Settings<Config, Credentials>>
   /** Opens no connection yet: that is for the first send. */
   readonly open: (settings: Settings<Config, Credentials>, tools: SenderTools) => Sender
 }
 
 /** A field as the public catalogue shows it (the reference contract's DestinationSchemaField). */
-export type CatalogueField = Omit<AnyField, 'check' | 'presence'> & { readonly key: string }
+export type CatalogueField = Omit<AnyField, 'check' | 'presence' | 'isManaged'> & { readonly key: string }
 
 export interface Catalogue {
   readonly type: string
@@ -120,18 +147,19 @@ export interface Driver {
   readonly catalogue: Catalogue
   /** All mistakes at once, each with its path (`config.url`). Unknown fields are mistakes; defaults are filled in. */
   validate(settings: RawSettings): Result<ValidSettings>
-  /** Adds what is generated when it is not given; `generated` names those fields. */
-  completeCredentials(given: Readonly<Record<string, unknown>>): {
-    readonly credentials: Readonly<Record<string, unknown>>
-    readonly generated: readonly string[]
-  }
+  /** Adds what is made when it is not given; `generated` names those fields. `config` as it came. */
+  completeCredentials(
+    given: Readonly<Record<string, unknown>>,
+    config?: Readonly<Record<string, unknown>>,
+  ): CompletedCredentials
+  /** What the credentials are after a change of some, rotation included; to be validated then. */
+  changeCredentials(change: CredentialsChange): ChangedCredentials
   /** The credentials as they may be shown: of sensitive ones only that they are set. */
   maskCredentials(credentials: Readonly<Record<string, string>>): Record<string, string>
   target(config: Readonly<Record<string, string>>): Target
   addresses(settings: ValidSettings): readonly NamedAddress[]
   /** Null for types whose protocol has no such thing. */
-  readonly verify:
-    ((settings: ValidSettings, tools: SenderTools, signal: AbortSignal) => Promise<Verification>) | null
+  readonly verification: VerificationRules<ValidSettings> | null
   open(settings: ValidSettings, tools: SenderTools): Sender
 }
 
@@ -140,14 +168,11 @@ export interface ValidSettings {
   readonly credentials: Readonly<Record<string, string>>
 }
 
-/** Shown in place of a secret. Says that one is set, and nothing about it. */
-export const MASK = '********'
-
 /** Derives a driver from its declaration. */
 export function defineDriver<Config extends Fields, Credentials extends Fields>(
   declaration: DriverDeclaration<Config, Credentials>,
 ): Driver {
-  const { type, label, description, icon, instructions, verify } = declaration
+  const { type, label, description, icon, instructions, verification } = declaration
   type Known = Settings<Config, Credentials>
   return {
     type,
@@ -161,24 +186,25 @@ export function defineDriver<Config extends Fields, Credentials extends Fields>(
       credential_fields: catalogueFields(declaration.credentials),
     },
     validate: (settings) => validate(declaration, settings),
-    completeCredentials: (given) => {
-      const made = declaration.generate?.(given) ?? {}
-      return { credentials: { ...given, ...made }, generated: Object.keys(made) }
-    },
-    maskCredentials: (credentials) => mask(declaration.credentials, credentials),
+    completeCredentials: (given, config = {}) => completeCredentials(declaration, given, config),
+    changeCredentials: (change) => changeCredentials(declaration, change),
+    maskCredentials: (credentials) => showCredentials(declaration, credentials, Date.now()),
     // The casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
     target: (config) => declaration.target(config as ValuesOf<Config>),
     addresses: (settings) => declaration.addresses(settings as Known),
-    verify: verify ? (settings, tools, signal) => verify(settings as Known, tools, signal) : null,
+    // A function that takes the known settings takes these: see above.
+    verification: (verification as VerificationRules<ValidSettings> | undefined) ?? null,
     open: (settings, tools) => declaration.open(settings as Known, tools),
   }
 }
 
 function catalogueFields(fields: Fields): CatalogueField[] {
-  return Object.entries(fields).map(([key, { check: _check, presence: _presence, ...shown }]) => ({
-    key,
-    ...shown,
-  }))
+  return Object.entries(fields)
+    .filter(([, { isManaged }]) => !isManaged)
+    .map(([key, { check: _check, presence: _presence, isManaged: _managed, ...shown }]) => ({
+      key,
+      ...shown,
+    }))
 }
 
 function validate<Config extends Fields, Credentials extends Fields>(
@@ -188,6 +214,8 @@ function validate<Config extends Fields, Credentials extends Fields>(
   const problems: Problem[] = []
   const config = readFields('config', declaration.config, settings.config, problems)
   const credentials = readFields('credentials', declaration.credentials, settings.credentials, problems)
+  if (problems.length === 0 && declaration.makeSecret)
+    problems.push(...checkRotation(credentials, Date.now()))
   if (problems.length === 0)
     problems.push(...(declaration.check?.({ config, credentials } as Settings<Config, Credentials>) ?? []))
   return problems.length > 0 ? failed(problems) : ok({ config, credentials })
@@ -220,13 +248,4 @@ function readField(field: AnyField, given: unknown): Result<string | undefined, 
   if (typeof given !== 'string') return failed('must be a string')
   const message = field.check(given)
   return message === null ? ok(given) : failed(message)
-}
-
-function mask(fields: Fields, credentials: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(credentials).map(([name, value]) => [
-      name,
-      fields[name]?.sensitive === false ? value : MASK,
-    ]),
-  )
 }

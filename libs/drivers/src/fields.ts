@@ -15,6 +15,8 @@ export interface FieldSpec<Value extends string = string> {
   readonly options?: readonly { readonly label: string; readonly value: Value }[]
   /** What is wrong with a value, or null. */
   readonly check: (value: string) => string | null
+  /** Set by what the product does, a rotation for instance: no form shows it. */
+  readonly isManaged?: true
 }
 
 /** A field whose value is always there after validation (required, defaulted or generated). */

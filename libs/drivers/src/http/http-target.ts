@@ -1,5 +1,5 @@
-import type { ConnectionOptions } from 'node:tls'
-import { Pool, type Dispatcher } from 'undici'
+import { TLSSocket, type ConnectionOptions } from 'node:tls'
+import { Pool, type buildConnector, type Dispatcher } from 'undici'
 import type { ResponseSummary } from '@barnabas/domain'
 import { undiciConnector } from '../network/http.js'
 import type { Network } from '../network/network.js'
@@ -42,7 +42,7 @@ export class HttpTarget {
       connections: MAX_CONNECTIONS,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: undiciConnector(network, { timeoutMs: CONNECT_TIMEOUT_MS, ...(tls ? { tls } : {}) }),
+      connect: resumingConnector(network, tls ?? {}),
       // The caller's signal is the only time limit.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -66,6 +66,33 @@ export class HttpTarget {
   close(): Promise<void> {
     this.closing ??= this.pool.close()
     return this.closing
+  }
+}
+
+/**
+ * Dials as the network does, and takes up the TLS session of the connection before, which spares the server most of
+ * the handshake. Certificates were verified when the session began; a server may refuse to resume it at no cost.
+ */
+function resumingConnector(network: Network, tls: ConnectionOptions): buildConnector.connector {
+  let session: Buffer | undefined
+  const keep = (one: Buffer): void => {
+    session = one
+  }
+  return (options, callback) => {
+    const dial = undiciConnector(network, {
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      tls: { ...tls, ...(session ? { session } : {}) },
+    })
+    dial(options, (...result) => {
+      const [error, socket] = result
+      if (error) session = undefined
+      if (socket instanceof TLSSocket) {
+        // TLS 1.3 sends its tickets after the handshake; that of TLS 1.2 is there already.
+        socket.on('session', keep)
+        if (socket.getProtocol() === 'TLSv1.2') session = socket.getSession()
+      }
+      callback(...result)
+    })
   }
 }
 

@@ -2,13 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { newEventId, FIRST_RUN, type EventMeta, type Outcome } from '@barnabas/domain'
 import { eventually } from '@barnabas/testing'
 import {
-  MASK,
   type Driver,
   type OutgoingEvent,
   type RawSettings,
   type Sender,
   type SenderTools,
 } from '../driver.js'
+import { MASK } from '../credentials.js'
 import { testTools } from './test-tools.js'
 
 /** What arrived at a target. */

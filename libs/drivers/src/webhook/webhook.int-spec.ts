@@ -5,10 +5,9 @@ import { anEventMeta, startReceiver, type Receiver, type Script } from '@barnaba
 import { describeDriver, type DriverHarness } from '../testing/describe-driver.js'
 import type { Sender } from '../driver.js'
 import { MAX_RESPONSE_BYTES } from '../http/http-target.js'
-import { testNetwork } from '../testing/test-tools.js'
-import { WebhookSender } from './webhook.sender.js'
+import { openWebhook } from './testing/open-webhook.js'
 import { webhook } from './webhook.driver.js'
-import { newSecret, signingKey } from './webhook.signature.js'
+import { newSecret } from './webhook.signature.js'
 
 const CLOSED = 'http://127.0.0.1:1/'
 const HANG: Script = () => ({ kind: 'hang' })
@@ -93,7 +92,7 @@ describe('WebhookSender', () => {
 
   async function openTo(script: Script): Promise<{ receiver: Receiver; sender: Sender }> {
     const receiver = await startReceiver(script)
-    const sender = new WebhookSender(receiver.url('/a/b?c=%20d'), signingKey(secret), testNetwork())
+    const sender = openWebhook({ url: receiver.url('/a/b?c=%20d') }, { secret })
     opened.push({ receiver, sender })
     return { receiver, sender }
   }
@@ -156,7 +155,7 @@ describe('WebhookSender', () => {
       [CLOSED, 'connection_refused'],
       ['http://no-such-host.invalid/', 'dns_failed'],
     ] as const) {
-      const sender = new WebhookSender(url, signingKey(secret), testNetwork())
+      const sender = openWebhook({ url }, { secret })
       opened.push({ sender })
       expect(await sender.send(event, attempt, new AbortController().signal)).toMatchObject({ code })
     }
@@ -164,11 +163,7 @@ describe('WebhookSender', () => {
 
   it('answers retryable when the target speaks no TLS', async () => {
     const { receiver } = await openTo(OK)
-    const sender = new WebhookSender(
-      receiver.url().replace('http:', 'https:'),
-      signingKey(secret),
-      testNetwork(),
-    )
+    const sender = openWebhook({ url: receiver.url().replace('http:', 'https:') }, { secret })
     opened.push({ sender })
     expect(await sender.send(event, attempt, new AbortController().signal)).toMatchObject({
       code: 'tls_failed',

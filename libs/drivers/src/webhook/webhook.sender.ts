@@ -1,45 +1,104 @@
-import type { KeyObject } from 'node:crypto'
 import type { Outcome } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
 import { outcomeOfResponse } from '../http/http-outcome.js'
-import { HttpTarget } from '../http/http-target.js'
-import type { Network } from '../network/network.js'
-import { outcomeOfAbort, outcomeOfError } from '../outcomes.js'
+import { type HttpTarget, type HttpRequest, type HttpResponse } from '../http/http-target.js'
+import { outcomeOfAbort, outcomeOfError, unlessAborted } from '../outcomes.js'
+import type { Authentication } from './webhook.auth.js'
+import { binaryHeaders, STRUCTURED_CONTENT_TYPE, structuredBody } from './webhook.cloud-events.js'
 import { webhookHeaders } from './webhook.headers.js'
-import { sign } from './webhook.signature.js'
+import { sign, type SigningKey } from './webhook.signature.js'
 
 const MILLISECONDS = 1_000
+const UNAUTHORIZED = 401
 
-/** Posts events to one URL over connections of its own. */
+/** A key, and the moment from which nothing is signed with it. */
+export interface LiveKey extends SigningKey {
+  readonly untilMs: number
+}
+
+export interface WebhookOptions {
+  readonly method: HttpRequest['method']
+  readonly format: 'payload' | 'cloudevents_binary' | 'cloudevents_structured'
+  readonly keys: readonly LiveKey[]
+  /** Headers of every request besides those of the event; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly auth: Authentication
+}
+
+/** Sends events to one URL over connections of its own. */
 export class WebhookSender implements Sender {
-  private readonly target: HttpTarget
+  private readonly sends = new Set<Promise<Outcome>>()
+  private closing: Promise<void> | null = null
 
   constructor(
-    url: string,
-    private readonly key: KeyObject,
-    network: Network,
-  ) {
-    this.target = new HttpTarget(url, network)
+    private readonly target: HttpTarget,
+    private readonly options: WebhookOptions,
+  ) {}
+
+  send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+    // What waits for a token that others wait for too cannot stop the wait, only leave it.
+    const sent = unlessAborted(this.attempt(event, attempt, signal), signal)
+    this.sends.add(sent)
+    return sent.finally(() => this.sends.delete(sent))
   }
 
-  async send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
-    const headers = this.headers(event, attempt)
+  close(): Promise<void> {
+    this.closing ??= this.end()
+    return this.closing
+  }
+
+  /** A send in flight may still need a token, and a second request. */
+  private async end(): Promise<void> {
+    await Promise.allSettled(this.sends)
+    await Promise.all([this.target.close(), this.options.auth.close()])
+  }
+
+  private async attempt(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
     try {
-      const response = await this.target.request({ method: 'POST', headers, body: event.payload }, signal)
-      return outcomeOfResponse(response, Date.now())
+      const response = await this.request(this.message(event, attempt), signal)
+      return 'kind' in response ? response : outcomeOfResponse(response, Date.now())
     } catch (error) {
       return signal.aborted ? outcomeOfAbort(signal.reason) : outcomeOfError(error)
     }
   }
 
-  close(): Promise<void> {
-    return this.target.close()
+  /** A token that expired before its time is the one reason to ask twice: the target took nothing the first time. */
+  private async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | Outcome> {
+    const { auth } = this.options
+    const askedAtMs = Date.now()
+    const proof = await auth.proof()
+    if (!proof.ok) return proof.failure
+    const first = await this.target.request(withHeaders(request, proof.value.headers), signal)
+    if (first.status !== UNAUTHORIZED || proof.value.token === null) return first
+    auth.refused(proof.value)
+    // A token that was fetched for this very send is not stale.
+    if (proof.value.token.fetchedAtMs >= askedAtMs) return first
+    const second = await auth.proof()
+    return second.ok
+      ? this.target.request(withHeaders(request, second.value.headers), signal)
+      : second.failure
   }
 
-  private headers(event: OutgoingEvent, attempt: AttemptInfo): Record<string, string> {
-    const timestampSeconds = Math.floor(Date.now() / MILLISECONDS)
-    const headers = webhookHeaders(event, attempt, timestampSeconds)
+  private message(event: OutgoingEvent, attempt: AttemptInfo): HttpRequest {
+    const { method, format, headers: fixed, keys } = this.options
+    const nowMs = Date.now()
+    const timestampSeconds = Math.floor(nowMs / MILLISECONDS)
+    const body = format === 'cloudevents_structured' ? structuredBody(event) : event.payload
+    const headers: Record<string, string> = {
+      ...fixed,
+      ...webhookHeaders(event, attempt, timestampSeconds),
+      ...(format === 'cloudevents_binary' ? binaryHeaders(event) : {}),
+      ...(format === 'cloudevents_structured' ? { 'content-type': STRUCTURED_CONTENT_TYPE } : {}),
+    }
     const id = headers['webhook-id'] ?? ''
-    return { ...headers, 'webhook-signature': sign(this.key, id, timestampSeconds, event.payload) }
+    const signatures = keys
+      .filter(({ untilMs }) => nowMs < untilMs)
+      .map((key) => sign(key, id, timestampSeconds, body))
+    return { method, body, headers: { ...headers, 'webhook-signature': signatures.join(' ') } }
   }
 }
+
+const withHeaders = (request: HttpRequest, headers: Readonly<Record<string, string>>): HttpRequest => ({
+  ...request,
+  headers: { ...request.headers, ...headers },
+})

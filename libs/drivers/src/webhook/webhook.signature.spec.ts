@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { Webhook } from 'standardwebhooks'
-import { checkSecret, newSecret, sign, signingKey, webhookId } from './webhook.signature.js'
+import { checkSecret, newSecret, publicKeyOf, sign, signingKey, webhookId } from './webhook.signature.js'
 
 describe('sign', () => {
   // Test vectors of the Standard Webhooks libraries.
@@ -18,6 +18,13 @@ describe('sign', () => {
       1649367553,
       '{"email":"test@example.com","username":"test_user"}',
       'v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=',
+    ],
+    [
+      'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==',
+      'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      1614265330,
+      '{"test": 2432232314}',
+      'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
     ],
   ])('signs with %s as the standard does', (secret, id, timestamp, body, signature) => {
     expect(sign(signingKey(secret), id, timestamp, Buffer.from(body))).toBe(signature)
@@ -70,7 +77,29 @@ describe('checkSecret', () => {
     }
   })
 
-  it('makes another secret each time', () => {
-    expect(newSecret()).not.toBe(newSecret())
+  it('accepts an ed25519 seed with its public key, and no other pair', () => {
+    const secret = newSecret('v1a')
+    expect(checkSecret(secret)).toBeNull()
+    const bytes = Buffer.from(secret.slice('whsk_'.length), 'base64')
+    const otherKey = Buffer.from(newSecret('v1a').slice('whsk_'.length), 'base64').subarray(32)
+    for (const wrong of [
+      bytes.subarray(0, 32),
+      Buffer.concat([bytes.subarray(0, 32), otherKey]),
+      Buffer.alloc(0),
+    ])
+      expect(checkSecret(`whsk_${wrong.toString('base64')}`)).toMatch(/whsk_ followed by base64/)
+  })
+
+  it.each(['v1', 'v1a'] as const)('makes another secret of %s each time', (scheme) => {
+    expect(newSecret(scheme)).not.toBe(newSecret(scheme))
+  })
+})
+
+describe('publicKeyOf', () => {
+  it('is the key of the test vector, and none for a shared secret', () => {
+    const secret =
+      'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=='
+    expect(publicKeyOf(secret)).toBe('whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=')
+    expect(publicKeyOf(newSecret())).toBeNull()
   })
 })
