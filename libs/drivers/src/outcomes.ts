@@ -28,6 +28,14 @@ const CODE_BY_ERROR: Readonly<Record<string, Code>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls_failed',
   CERT_HAS_EXPIRED: 'tls_failed',
   CERT_NOT_YET_VALID: 'tls_failed',
+  CERT_SIGNATURE_FAILURE: 'tls_failed',
+  CERT_UNTRUSTED: 'tls_failed',
+  CERT_REJECTED: 'tls_failed',
+  CERT_REVOKED: 'tls_failed',
+  CERT_CHAIN_TOO_LONG: 'tls_failed',
+  INVALID_CA: 'tls_failed',
+  INVALID_PURPOSE: 'tls_failed',
+  PATH_LENGTH_EXCEEDED: 'tls_failed',
 }
 
 const SENTENCE_BY_CODE: Partial<Record<Code, string>> = {

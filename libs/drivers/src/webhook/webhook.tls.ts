@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext, rootCertificates, type ConnectionOptions, type SecureContext } from 'node:tls'
+import { createSecureContext, getCACertificates, type ConnectionOptions, type SecureContext } from 'node:tls'
 import type { Problem } from '@barnabas/domain'
 
 export interface TlsFields {
@@ -75,7 +75,7 @@ function contextOf(fields: TlsFields): { secureContext?: SecureContext } {
   if (ca === undefined && cert === undefined) return {}
   const secureContext = createSecureContext({
     minVersion: MIN_VERSION,
-    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+    ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   })
   return { secureContext }

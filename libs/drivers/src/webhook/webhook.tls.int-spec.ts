@@ -1,0 +1,152 @@
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type ServerOptions } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import { anEventMeta } from '@barnabas/testing'
+import type { Sender } from '../driver.js'
+import { aCertificate, anAuthority, type Pair } from './testing/certificates.js'
+import { openWebhook, problemsOf } from './testing/open-webhook.js'
+
+const EVENT = { meta: anEventMeta(), payload: Buffer.from('{}') }
+const ATTEMPT = { number: 1, deliveryId: 'dlv_1' }
+
+interface Handshake {
+  readonly isResumed: boolean
+  readonly protocol: string | null
+  readonly client: string | undefined
+}
+
+describe('a webhook over TLS', () => {
+  let authority: Pair
+  let own: Pair
+  let client: Pair
+  const servers: Server[] = []
+  const senders: Sender[] = []
+
+  beforeAll(async () => {
+    authority = await anAuthority()
+    own = await aCertificate(authority)
+    client = await aCertificate(authority, { name: 'client' })
+  })
+  afterEach(async () => {
+    await Promise.all(senders.splice(0).map((sender) => sender.close()))
+    await Promise.all(
+      servers.splice(0).map((server) => {
+        server.closeAllConnections()
+        return new Promise((resolve) => server.close(resolve))
+      }),
+    )
+  })
+
+  async function serve(options: ServerOptions): Promise<{ url: string; handshakes: Handshake[] }> {
+    const handshakes: Handshake[] = []
+    const server = createServer(options, (_request, response) =>
+      response.writeHead(200, { connection: 'close' }).end(),
+    )
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string } }
+      handshakes.push({
+        isResumed: socket.isSessionReused(),
+        protocol: socket.getProtocol(),
+        client: subject?.CN,
+      })
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return { url: `https://localhost:${(server.address() as AddressInfo).port}/`, handshakes }
+  }
+
+  function open(
+    url: string,
+    config: Record<string, string> = {},
+    credentials: Record<string, string> = {},
+  ): Sender {
+    const sender = openWebhook({ url, ...config }, credentials)
+    senders.push(sender)
+    return sender
+  }
+
+  const send = (sender: Sender) => sender.send(EVENT, ATTEMPT, new AbortController().signal)
+  const trusting = () => ({ ca_certificate: authority.cert })
+
+  it('trusts the authority of the destination, by name and by address', async () => {
+    const { url } = await serve(own)
+    expect(await send(open(url, trusting()))).toMatchObject({ kind: 'delivered' })
+    expect(await send(open(url.replace('localhost', '127.0.0.1'), trusting()))).toMatchObject({
+      kind: 'delivered',
+    })
+  })
+
+  it('trusts no authority that nobody named', async () => {
+    const { url } = await serve(own)
+    expect(await send(open(url))).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
+    const other = await anAuthority()
+    expect(await send(open(url, { ca_certificate: other.cert }))).toMatchObject({ code: 'tls_failed' })
+  })
+
+  it.each<[string, () => Promise<ServerOptions>]>([
+    ['for another name', () => aCertificate(authority, { name: 'other.example.com' })],
+    ['that has expired', () => aCertificate(authority, { daysLeft: -1 })],
+  ])('refuses a certificate %s', async (_name, options) => {
+    const { url } = await serve(await options())
+    expect(await send(open(url, trusting()))).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
+  })
+
+  it.each(['TLSv1', 'TLSv1.1'] as const)('refuses a server that speaks %s only', async (version) => {
+    const { url, handshakes } = await serve({
+      ...own,
+      minVersion: version,
+      maxVersion: version,
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    })
+    expect(await send(open(url, trusting()))).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
+    expect(handshakes).toEqual([])
+  })
+
+  it('shows its client certificate to a server that wants one', async () => {
+    const { url, handshakes } = await serve({ ...own, requestCert: true, ca: authority.cert })
+    const credentials = { client_certificate: client.cert, client_key: client.key }
+    expect(await send(open(url, trusting(), credentials))).toMatchObject({ kind: 'delivered' })
+    expect(handshakes.map(({ client: name }) => name)).toEqual(['client'])
+  })
+
+  it('fails retryable when a server wants a client certificate and there is none', async () => {
+    const { url } = await serve({ ...own, requestCert: true, ca: authority.cert })
+    const outcome = await send(open(url, trusting()))
+    expect(outcome.kind).toBe('retryable')
+    expect(['tls_failed', 'connection_reset']).toContain(outcome.code)
+  })
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'resumes its session of %s on a new connection',
+    async (version) => {
+      const { url, handshakes } = await serve({ ...own, minVersion: version, maxVersion: version })
+      const sender = open(url, trusting())
+      for (let count = 0; count < 4; count++) expect((await send(sender)).kind).toBe('delivered')
+      expect(handshakes.map(({ protocol }) => protocol)).toEqual(Array(4).fill(version))
+      expect(handshakes.map(({ isResumed }) => isResumed)).toEqual([false, true, true, true])
+    },
+  )
+
+  it('names what is wrong with certificates and keys', async () => {
+    const other = await aCertificate(authority)
+    expect(problemsOf({ ca_certificate: 'x' })).toEqual([
+      'config.ca_certificate must be one or more certificates in PEM form',
+    ])
+    expect(problemsOf({ ca_certificate: own.key })).toHaveLength(1)
+    expect(problemsOf({ ca_certificate: `${authority.cert}\n${own.cert}` })).toEqual([])
+    expect(problemsOf({}, { client_key: 'x' })).toEqual([
+      'credentials.client_key must be a private key in PEM form, without a passphrase',
+    ])
+    expect(problemsOf({}, { client_key: client.key })).toEqual([
+      'credentials.client_certificate is required with client_key',
+    ])
+    expect(problemsOf({}, { client_certificate: client.cert })).toEqual([
+      'credentials.client_key is required with client_certificate',
+    ])
+    expect(problemsOf({}, { client_certificate: client.cert, client_key: other.key })).toEqual([
+      'credentials.client_key is not the key of the first certificate in client_certificate',
+    ])
+    expect(problemsOf({}, { client_certificate: client.cert, client_key: client.key })).toEqual([])
+  })
+})
