@@ -11,6 +11,7 @@ import { describeDeadLetterDocument } from './suites/dead-letter-document.js'
 import { describeRedrive } from './suites/redrive.js'
 import { describeRetries } from './suites/retries.js'
 import { describeTestEvents } from './suites/test-events.js'
+import { describeRotation } from './suites/rotation.js'
 
 const START_TIMEOUT_MS = 90_000
 
@@ -30,6 +31,7 @@ describe('the whole pipeline', () => {
   describeFiltering(stack)
   describeRetries(stack)
   describeTestEvents(stack)
+  describeRotation(stack)
   describeRedrive(stack)
   describeDeadLetterDocument(stack)
   describeIngest(stack)

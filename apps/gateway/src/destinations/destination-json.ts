@@ -3,6 +3,7 @@ import { findDriver } from '@barnabas/drivers'
 import type { DestinationRow } from '@barnabas/storage'
 import type { Policies } from '../retries/policies.js'
 import type { EffectiveRetryJson, PolicyJson } from '../retries/retry-json.js'
+import { openCredentials } from './credentials.js'
 import { limitsJson, type LimitsJson } from './limits-input.js'
 
 /** A destination as the API shows it: the contract's shape, secrets masked, with its limits, its retry policy and why it is disabled. */
@@ -42,7 +43,7 @@ export function destinationJson(row: DestinationRow, { secrets, policies }: Show
     topics: isForAll ? '*' : entry.topics,
     filter: entry.filter,
     config: entry.config,
-    credentials: driver?.maskCredentials(openCredentials(row, secrets)) ?? {},
+    credentials: driver?.maskCredentials(credentialsOf(row, secrets)) ?? {},
     delivery_metadata: hasMetadata ? entry.deliveryMetadata : null,
     metadata: row.metadata,
     limits: limitsJson(entry.limits),
@@ -57,9 +58,9 @@ export function destinationJson(row: DestinationRow, { secrets, policies }: Show
 }
 
 /** A destination whose key is missing from SECRET_KEYS must still be readable, and can be given new credentials. */
-function openCredentials({ entry }: DestinationRow, secrets: SecretBox): Record<string, string> {
+function credentialsOf({ entry }: DestinationRow, secrets: SecretBox): Readonly<Record<string, string>> {
   try {
-    return JSON.parse(secrets.open(entry.sealedCredentials, entry.uid)) as Record<string, string>
+    return openCredentials(secrets, entry)
   } catch {
     return {}
   }

@@ -4,9 +4,8 @@ import {
   NO_LIMITS,
   NO_OVERRIDES,
   type DeliveryLimits,
-  type DestinationUid,
 } from '@barnabas/domain'
-import { findDriver, MASK, type Driver, type RawSettings, type ValidSettings } from '@barnabas/drivers'
+import { findDriver, type Driver } from '@barnabas/drivers'
 import {
   createDestination,
   deleteDestination,
@@ -22,6 +21,7 @@ import type { Logger } from '@barnabas/telemetry'
 import type { Propagation } from '../catalog/propagation.js'
 import { ApiError, notFound, validationFailed } from '../http/api-error.js'
 import type { Propagated } from '../tenants/tenants.service.js'
+import { changedSettings, newSettings, openCredentials, sealCredentials } from './credentials.js'
 import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
 import { mergeLimits, type LimitsPatch } from './limits-input.js'
 import { destinationJson, type DestinationJson, type ShowTools } from './destination-json.js'
@@ -30,6 +30,12 @@ export interface DestinationTools extends ShowTools {
   readonly log: Logger
   /** Topics that may be published to; empty = any. */
   readonly topics: readonly string[]
+}
+
+/** A change, and the secrets that were made for it. */
+interface Patched {
+  readonly change: DestinationChange
+  readonly made: Readonly<Record<string, string>>
 }
 
 /** Rules and transactions of destinations. Credentials are sealed before they leave this class. */
@@ -45,8 +51,7 @@ export class DestinationsService {
     const input = readCreate(body, this.tools.topics)
     const driver = driverOf(input.type)
     const limits = merged(NO_LIMITS, input.limits ?? null)
-    const { credentials, generated } = driver.completeCredentials(input.credentials)
-    const settings = validated(driver, { config: input.config, credentials })
+    const settings = newSettings(driver, input)
     const uid = newDestinationUid()
     const created = await this.storage.transaction((tx) =>
       createDestination(tx, {
@@ -57,7 +62,7 @@ export class DestinationsService {
         limits,
         policy: { ...NO_OVERRIDES, ...input.policy },
         config: settings.config,
-        sealedCredentials: this.seal(uid, settings.credentials),
+        sealedCredentials: sealCredentials(this.tools.secrets, uid, settings.credentials),
       }),
     )
     if (!created.ok) {
@@ -70,10 +75,7 @@ export class DestinationsService {
     }
     const row = created.value
     this.tools.log.info(this.fields(row), 'destination.created')
-    const shown = generated.map((name) => [name, settings.credentials[name] ?? ''] as const)
-    const json = this.json(row)
-    const value = { ...json, credentials: { ...json.credentials, ...Object.fromEntries(shown) } }
-    return { value, isPropagated: await this.propagation.until([row.entry]) }
+    return { value: this.json(row, settings.made), isPropagated: await this.propagation.until([row.entry]) }
   }
 
   async get(tenantId: string, id: string): Promise<DestinationJson> {
@@ -94,13 +96,17 @@ export class DestinationsService {
   }
 
   enable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
-    return this.change(tenantId, id, 'destination.enabled', () => ({ disabledAt: null }))
+    return this.change(tenantId, id, 'destination.enabled', () => ({
+      change: { disabledAt: null },
+      made: {},
+    }))
   }
 
   disable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
-    return this.change(tenantId, id, 'destination.disabled', ({ entry }) =>
-      disabling(entry.disabledAt, new Date().toISOString()),
-    )
+    return this.change(tenantId, id, 'destination.disabled', ({ entry }) => ({
+      change: disabling(entry.disabledAt, new Date().toISOString()),
+      made: {},
+    }))
   }
 
   async delete(tenantId: string, id: string): Promise<Propagated<null>> {
@@ -117,21 +123,29 @@ export class DestinationsService {
     tenantId: string,
     id: string,
     step: string,
-    change: (current: DestinationRow) => DestinationChange,
+    change: (current: DestinationRow) => Patched,
   ): Promise<Propagated<DestinationJson>> {
-    const row = await this.storage.transaction((tx) => updateDestination(tx, tenantId, id, change))
+    let made: Patched['made'] = {}
+    const row = await this.storage.transaction((tx) =>
+      updateDestination(tx, tenantId, id, (current) => {
+        const patched = change(current)
+        made = patched.made
+        return patched.change
+      }),
+    )
     if (!row) throw notFound('destination')
     this.tools.log.info(this.fields(row), step)
-    return { value: this.json(row), isPropagated: await this.propagation.until([row.entry]) }
+    return { value: this.json(row, made), isPropagated: await this.propagation.until([row.entry]) }
   }
 
-  private applyPatch(current: DestinationRow, input: PatchInput): DestinationChange {
+  private applyPatch(current: DestinationRow, input: PatchInput): Patched {
     const { entry } = current
     if (input.type !== undefined && input.type !== entry.type) {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
     const { topics, filter, metadata, deliveryMetadata, limits, policy } = input
-    return {
+    const { change: settings, made } = this.patchSettings(current, input)
+    const change = {
       ...(topics ? { topics } : {}),
       ...(filter === undefined ? {} : { filter }),
       ...(metadata === undefined ? {} : { metadata: merge(current.metadata, metadata) }),
@@ -141,33 +155,24 @@ export class DestinationsService {
       ...(limits === undefined ? {} : { limits: merged(entry.limits, limits) }),
       policy: { ...entry.policy, ...policy },
       ...switching(entry.disabledAt, input.disabledAt),
-      ...this.patchSettings(current, input),
+      ...settings,
     }
+    return { change, made }
   }
 
   /** Config and credentials are merged with what is there and then checked as a whole. */
-  private patchSettings({ entry }: DestinationRow, input: PatchInput): DestinationChange {
-    if (!input.config && !input.credentials) return {}
-    const driver = driverOf(entry.type)
-    const known = JSON.parse(this.tools.secrets.open(entry.sealedCredentials, entry.uid)) as Record<
-      string,
-      string
-    >
-    // A client that sends back what it was shown means: unchanged.
-    const meant = Object.entries(input.credentials ?? {}).filter(([, value]) => value !== MASK)
-    const settings = validated(driver, {
-      config: { ...entry.config, ...input.config },
-      credentials: { ...known, ...Object.fromEntries(meant) },
-    })
-    return { config: settings.config, sealedCredentials: this.seal(entry.uid, settings.credentials) }
+  private patchSettings({ entry }: DestinationRow, input: PatchInput): Patched {
+    if (!input.config && !input.credentials) return { change: {}, made: {} }
+    const { secrets } = this.tools
+    const current = { config: entry.config, credentials: openCredentials(secrets, entry) }
+    const { config, credentials, made } = changedSettings(driverOf(entry.type), current, input)
+    return { change: { config, sealedCredentials: sealCredentials(secrets, entry.uid, credentials) }, made }
   }
 
-  private seal(uid: DestinationUid, credentials: Readonly<Record<string, string>>): string {
-    return this.tools.secrets.seal(JSON.stringify(credentials), uid)
-  }
-
-  private json(row: DestinationRow): DestinationJson {
-    return destinationJson(row, this.tools)
+  /** `made`: secrets that this answer shows, and no other. */
+  private json(row: DestinationRow, made: Readonly<Record<string, string>> = {}): DestinationJson {
+    const json = destinationJson(row, this.tools)
+    return { ...json, credentials: { ...json.credentials, ...made } }
   }
 
   private fields({ entry }: DestinationRow): object {
@@ -200,10 +205,4 @@ function driverOf(type: string): Driver {
   const driver = findDriver(type)
   if (!driver) throw validationFailed([{ path: 'type', message: 'is not one of GET /destination-types' }])
   return driver
-}
-
-function validated(driver: Driver, settings: RawSettings): ValidSettings {
-  const valid = driver.validate(settings)
-  if (!valid.ok) throw validationFailed(valid.failure)
-  return valid.value
 }
