@@ -147,7 +147,7 @@ describe('the gateway on a real Kafka and PostgreSQL', () => {
         'wrong settings',
         call('POST', '/tenants/acme/destinations', { ...destination, config: { url: 'x', y: '1' } }),
         422,
-        ['config.y is not a known field', 'config.url must be a URL such as https://example.com/webhooks'],
+        ['config.y is not a known field', 'config.url must begin with https:// or http://'],
       ],
       [
         'an unknown type',
@@ -356,7 +356,7 @@ describe('the gateway on a real Kafka and PostgreSQL', () => {
       expect(second.origin).not.toBe(third.origin)
       const reader = await readCatalog()
       const tenantUid = reader.catalog.tenant('acme')?.uid
-      expect(tenantUid && reader.catalog.destination(tenantUid, 'd1')?.config).toEqual({ url: URL_ })
+      expect(tenantUid && reader.catalog.destination(tenantUid, 'd1')?.config).toMatchObject({ url: URL_ })
       expect(reader.catalog.tenant('late')).toBeDefined()
       await Promise.all(running.splice(0).map((app) => app.close()))
       await startHealthy()

@@ -29,6 +29,11 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
+import { hookdeck } from './hookdeck/hookdeck.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, hookdeck]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

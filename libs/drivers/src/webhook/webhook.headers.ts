@@ -1,19 +1,10 @@
 import type { AttemptInfo, OutgoingEvent } from '../driver.js'
+import { isHeaderName, safeValue as safe } from '../http/header-values.js'
 import { webhookId } from './webhook.signature.js'
 
 /** What receivers see of us. */
 const USER_AGENT = 'barnabas/0.1'
 const PREFIX = 'x-barnabas-'
-
-/** Visible Latin-1 and spaces inside; anything else could break a header or be read differently by proxies. */
-const SAFE_VALUE = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/
-const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
-
-/** The value itself when it is plain ASCII, else percent-encoded UTF-8. */
-function safe(value: string): string {
-  if (value === '' || (SAFE_VALUE.test(value) && !value.includes('%'))) return value
-  return encodeURIComponent(value.toWellFormed()).replaceAll('%20', ' ').trim()
-}
 
 /**
  * Every header of a delivery but the signature. Metadata have a prefix of their own, so none of them can override
@@ -26,7 +17,7 @@ export function webhookHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(meta.metadata)) {
-    if (HEADER_NAME.test(name)) headers[`${PREFIX}meta-${name.toLowerCase()}`] = safe(value)
+    if (isHeaderName(name)) headers[`${PREFIX}meta-${name.toLowerCase()}`] = safe(value)
   }
   if (meta.source !== null) headers[`${PREFIX}ce-source`] = safe(meta.source)
   if (meta.sourceId !== null) headers[`${PREFIX}ce-id`] = safe(meta.sourceId)
