@@ -5,6 +5,7 @@ import { awsS3 } from './aws-s3/aws-s3.driver.js'
 import { awsSns } from './aws-sns/aws-sns.driver.js'
 import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
+import { hookdeck } from './hookdeck/hookdeck.driver.js'
 import { nats } from './nats/nats.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
@@ -16,6 +17,7 @@ import { webhook } from './webhook/webhook.driver.js'
 /** Every destination type of this release; those that the specification names first. */
 export const drivers: readonly Driver[] = [
   webhook,
+  hookdeck,
   awsSqs,
   awsEventbridge,
   gcpPubsub,
@@ -29,11 +31,6 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
-import { hookdeck } from './hookdeck/hookdeck.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, hookdeck]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

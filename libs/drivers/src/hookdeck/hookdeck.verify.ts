@@ -43,9 +43,7 @@ export function readVerification({ status, body }: Pick<HttpResponse, 'status' |
 function sourceOf(body: Buffer): Readonly<Record<string, unknown>> | null {
   try {
     const json: unknown = JSON.parse(body.toString('utf8'))
-    return typeof json === 'object' && json !== null && 'url' in json
-      ? (json)
-      : null
+    return typeof json === 'object' && json !== null && 'url' in json ? json : null
   } catch {
     return null
   }

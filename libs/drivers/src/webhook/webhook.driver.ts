@@ -4,13 +4,13 @@ import { defineDriver, type NamedAddress, type SenderTools } from '../driver.js'
 import { HttpTarget } from '../http/http-target.js'
 import { addressOfUrl } from '../network/http.js'
 import { liveSecrets } from '../rotation.js'
+import { checkTlsSettings, tlsOptions } from '../tls-settings.js'
 import { authenticationHeader, authenticationOf, checkAuthentication } from './webhook.auth.js'
 import { readHeaders, repeatedHeaders } from './webhook.custom-headers.js'
 import { configFields, credentialFields, type WebhookSettings } from './webhook.fields.js'
 import { askForConsent, DEFAULT_ORIGIN, REQUEST_ORIGIN } from './webhook.handshake.js'
 import { WebhookSender } from './webhook.sender.js'
 import { newSecret, publicKeyOf, schemeOf, signingKey } from './webhook.signature.js'
-import { checkClientCertificate, tlsOptions } from './webhook.tls.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
 const asset = (name: string): string =>
@@ -32,7 +32,7 @@ export const webhook = defineDriver({
     ...checkAuthentication(settings),
     ...checkHeaders(settings),
     ...checkScheme(settings),
-    ...checkClientCertificate(settings.credentials),
+    ...checkTlsSettings(settings),
   ],
   addresses: ({ config }) => addressesOf(config),
   verification: {
@@ -78,7 +78,7 @@ function checkScheme({ config, credentials }: WebhookSettings): Problem[] {
 
 function open(settings: WebhookSettings, { network, origin = DEFAULT_ORIGIN }: SenderTools): WebhookSender {
   const { config, credentials } = settings
-  const tls = tlsOptions({ ...config, ...credentials })
+  const tls = tlsOptions(settings) ?? {}
   return new WebhookSender(new HttpTarget(config.url, network, { tls }), {
     method: config.method,
     format: config.format,

@@ -1,17 +1,8 @@
-import {
-  document,
-  generatedSecret,
-  keyValueMap,
-  secret,
-  select,
-  text,
-  url,
-  type ValuesOf,
-} from '../fields.js'
+import { generatedSecret, keyValueMap, secret, select, text, url, type ValuesOf } from '../fields.js'
 import { rotationFields } from '../rotation.js'
+import { authorityField, clientCertificateFields } from '../tls-settings.js'
 import { checkHeader, checkHeaderName, MAX_CUSTOM_HEADERS } from './webhook.custom-headers.js'
 import { checkSecret } from './webhook.signature.js'
-import { checkCertificates, checkPrivateKey } from './webhook.tls.js'
 
 /** RFC 6750 §2.1: what may stand behind `Bearer`. */
 const BEARER_TOKEN = /[A-Za-z0-9._~+/-]+=*/
@@ -131,17 +122,7 @@ const authentication = {
   }),
 } as const
 
-const tls = {
-  ca_certificate: document({
-    label: 'Certificate authority',
-    description: 'PEM certificates that are trusted besides the public authorities.',
-    sensitive: false,
-    required: false,
-    check: checkCertificates,
-  }),
-} as const
-
-export const configFields = { ...delivery, ...authentication, ...tls }
+export const configFields = { ...delivery, ...authentication, ...authorityField }
 
 export const credentialFields = {
   secret: generatedSecret({
@@ -183,20 +164,7 @@ export const credentialFields = {
     pattern: CLIENT,
     expected: 'must be plain ASCII',
   }),
-  client_certificate: document({
-    label: 'Client certificate',
-    description: 'PEM certificate, followed by its chain, that is shown to servers which ask for one.',
-    sensitive: false,
-    required: false,
-    check: checkCertificates,
-  }),
-  client_key: document({
-    label: 'Client key',
-    description: 'Private key of the client certificate, PEM, without a passphrase.',
-    sensitive: true,
-    required: false,
-    check: checkPrivateKey,
-  }),
+  ...clientCertificateFields,
 }
 
 export type WebhookConfig = ValuesOf<typeof configFields>

@@ -1,10 +1,10 @@
 import type { SenderTools, Verification } from '../driver.js'
 import { HttpTarget, type HttpResponse } from '../http/http-target.js'
 import { outcomeOfError } from '../outcomes.js'
+import { tlsOptions } from '../tls-settings.js'
 import { authenticationOf } from './webhook.auth.js'
 import { readHeaders } from './webhook.custom-headers.js'
 import type { WebhookSettings } from './webhook.fields.js'
-import { tlsOptions } from './webhook.tls.js'
 
 /** Of systems that say nothing: a name that no DNS will ever know. */
 export const DEFAULT_ORIGIN = 'barnabas.internal'
@@ -26,7 +26,7 @@ export async function askForConsent(
   signal: AbortSignal,
 ): Promise<Verification> {
   const { config, credentials } = settings
-  const tls = tlsOptions({ ...config, ...credentials })
+  const tls = tlsOptions(settings) ?? {}
   const target = new HttpTarget(config.url, network, { tls })
   const auth = authenticationOf(settings, network, tls)
   try {
