@@ -31,3 +31,4 @@ export {
   type SeenRequest,
 } from './targets/aws-faults.js'
 export { prepareMoto, startMoto, type Moto } from './targets/moto.js'
+export { startSecuredKafka, type SecuredKafka, type SecuredKafkaOptions } from './targets/kafka-secured.js'

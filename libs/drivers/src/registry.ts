@@ -8,6 +8,7 @@ import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { hookdeck } from './hookdeck/hookdeck.driver.js'
 import { nats } from './nats/nats.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
+import { kafka } from './kafka/kafka.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { redisStream } from './redis-stream/redis-stream.driver.js'
 import { slack } from './slack/slack.driver.js'
@@ -31,6 +32,8 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, rabbitmq, kafka]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

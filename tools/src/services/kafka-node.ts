@@ -26,7 +26,26 @@ export interface KafkaNodeOptions {
   readonly clusterId: string
   /** The quick compiler only: starts in two thirds of the time and runs slower. */
   readonly isFast: boolean
+  /** For targets of tests: what is not part of the Kafka that this project itself runs on. */
+  readonly extras?: KafkaNodeExtras
 }
+
+export interface KafkaNodeExtras {
+  readonly listeners: readonly KafkaListener[]
+  /** Lines of server.properties. */
+  readonly properties: readonly string[]
+  /** Users as Kafka's storage tool takes them, `SCRAM-SHA-256=[name=…,password=…]`. */
+  readonly scramUsers: readonly string[]
+}
+
+export interface KafkaListener {
+  readonly name: string
+  readonly protocol: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL' | 'PLAINTEXT'
+  readonly port: number
+  readonly advertisedPort?: number
+}
+
+const NO_EXTRAS: KafkaNodeExtras = { listeners: [], properties: [], scramUsers: [] }
 
 const READY_LIMIT_MS = 90_000
 const POLL_MS = 50
@@ -78,13 +97,16 @@ function serverProperties(options: KafkaNodeOptions): string {
   const { id, port, advertisedPort = port, controllerPorts, folder } = options
   const voters = controllerPorts.map((controllerPort, index) => `${index + 1}@127.0.0.1:${controllerPort}`)
   const { factor, leastInSync } = COPIES[kindOf(options)]
+  const { listeners, properties } = options.extras ?? NO_EXTRAS
+  const extra = (line: (listener: KafkaListener) => string) =>
+    listeners.map((one) => `,${line(one)}`).join('')
   return `process.roles=broker,controller
 node.id=${id}
 controller.quorum.voters=${voters.join(',')}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[id - 1] ?? 0}
-advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[id - 1] ?? 0}${extra(({ name, port: own }) => `${name}://127.0.0.1:${own}`)}
+advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort}${extra((one) => `${one.name}://127.0.0.1:${one.advertisedPort ?? one.port}`)}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${extra(({ name, protocol }) => `${name}:${protocol}`)}
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(folder, 'data')}
 min.insync.replicas=${leastInSync}
@@ -96,7 +118,7 @@ share.coordinator.state.topic.replication.factor=${factor}
 share.coordinator.state.topic.min.isr=${leastInSync}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
-`
+${properties.map((line) => `${line}\n`).join('')}`
 }
 
 const LOG4J = `status=error
@@ -114,9 +136,14 @@ export function newClusterId(): string {
   return id.startsWith('-') ? newClusterId() : id
 }
 
-function format({ folder, clusterId }: KafkaNodeOptions, classpath: string, config: string): void {
+function format(
+  { folder, clusterId, extras = NO_EXTRAS }: KafkaNodeOptions,
+  classpath: string,
+  config: string,
+): void {
   rmSync(join(folder, 'data'), { recursive: true, force: true })
   const tool = ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config]
+  for (const user of extras.scramUsers) tool.push('--add-scram', user)
   const { status, stderr, stdout } = spawnSync('java', tool, { encoding: 'utf8', cwd: folder })
   if (status !== 0) throw new Problem(`Kafka could not create its data in ${folder}:\n${stdout}${stderr}`)
 }

@@ -1,7 +1,8 @@
 import type { Outcome } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
+import { withinLimit } from '../limit.js'
 import type { Network } from '../network/network.js'
-import { failedWith, outcomeOfAbort, unlessAborted } from '../outcomes.js'
+import { failedWith, outcomeOfAbort } from '../outcomes.js'
 import { openTemplate, type Template } from '../template.js'
 import { connectRabbitMq, type ConnectRequest, type RabbitMqConnection } from './rabbitmq.client.js'
 import { messageOptions } from './rabbitmq.message.js'
@@ -48,7 +49,7 @@ export class RabbitMqSender implements Sender {
     if (this.closing) return failedWith('aborted')
     const message = this.messageOf(event, attempt)
     if ('kind' in message) return message
-    const sent = this.publishInTime(message, signal)
+    const sent = withinLimit(SEND_LIMIT_MS, signal, (either) => this.publish(message, either))
     this.inFlight.add(sent)
     try {
       return await sent
@@ -79,17 +80,6 @@ export class RabbitMqSender implements Sender {
     if (event.payload.length >= this.refusedBytes) return tooLarge()
     const { exchange } = this.settings
     return { exchange, routingKey: key.value, body: event.payload, options: messageOptions(event, attempt) }
-  }
-
-  private async publishInTime(message: Message, signal: AbortSignal): Promise<Outcome> {
-    const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort('timeout'), SEND_LIMIT_MS)
-    const either = AbortSignal.any([signal, limit.signal])
-    try {
-      return await unlessAborted(this.publish(message, either), either)
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   private async publish(message: Message, signal: AbortSignal): Promise<Outcome> {

@@ -1,0 +1,63 @@
+import type { Sender } from '../driver.js'
+import type { Network } from '../network/network.js'
+import { tlsOptions, type TlsSettings } from '../tls-settings.js'
+import type { Format } from './kafka.format.js'
+import type { Login } from './kafka.sasl.js'
+import { KafkaSender } from './kafka.sender.js'
+import { TokenSource } from './kafka.token.js'
+
+/** Settings of a destination, validated. */
+export interface KafkaSettings extends TlsSettings {
+  readonly config: TlsSettings['config'] & {
+    readonly brokers: string
+    readonly topic: string
+    readonly sasl_mechanism: Login['mechanism'] | 'none'
+    readonly tls: 'true' | 'false'
+    readonly partition_key_template: string
+    readonly format: Format
+    readonly oauth_token_url?: string
+    readonly oauth_scope?: string
+  }
+  readonly credentials: TlsSettings['credentials'] & {
+    readonly username?: string
+    readonly password?: string
+  }
+}
+
+export function openKafka(settings: KafkaSettings, network: Network): Sender {
+  const { config } = settings
+  const tokens = tokenSource(settings, network)
+  const sender = new KafkaSender(
+    {
+      brokers: config.brokers.split(',').map((broker) => broker.trim()),
+      topic: config.topic,
+      tls: config.tls === 'true' ? tlsOptions(settings) : undefined,
+      login: loginOf(settings, tokens),
+      keyTemplate: config.partition_key_template,
+      format: config.format,
+    },
+    network,
+  )
+  return {
+    send: (event, attempt, signal) => sender.send(event, attempt, signal),
+    close: async () => {
+      await sender.close()
+      await tokens?.close()
+    },
+  }
+}
+
+function tokenSource({ config, credentials }: KafkaSettings, network: Network): TokenSource | null {
+  const { sasl_mechanism: mechanism, oauth_token_url: url, oauth_scope: scope } = config
+  if (mechanism !== 'oauthbearer' || url === undefined) return null
+  const { username: clientId = '', password: clientSecret = '' } = credentials
+  return new TokenSource({ url, clientId, clientSecret, scope }, network)
+}
+
+function loginOf({ config, credentials }: KafkaSettings, tokens: TokenSource | null): Login | undefined {
+  const { sasl_mechanism: mechanism } = config
+  if (mechanism === 'none') return undefined
+  if (mechanism === 'oauthbearer') return tokens ? { mechanism, token: () => tokens.get() } : undefined
+  const { username = '', password = '' } = credentials
+  return { mechanism, username, password }
+}
