@@ -14,6 +14,7 @@ export { LOOPBACK_TARGETS, startApps, type RunningApps, type StartAppsOptions } 
 export { Supervisor, type SupervisorOptions } from './stack/supervisor.js'
 export { startThrowawayServices, throwawayFolder, type ThrowawayServices } from './services/throwaway.js'
 export { prepareTargets } from './targets/prepare.js'
+export * from './targets/mosquitto.js'
 export * from './targets/nats.js'
 export * from './targets/pubsub.js'
 export * from './targets/redis.js'

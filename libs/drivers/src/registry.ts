@@ -13,6 +13,7 @@ import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { redisStream } from './redis-stream/redis-stream.driver.js'
 import { slack } from './slack/slack.driver.js'
 import { sms } from './sms/sms.driver.js'
+import { mqtt } from './mqtt/mqtt.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release; those that the specification names first. */
@@ -34,6 +35,7 @@ export const drivers: readonly Driver[] = [
 ]
 /** Every destination type of this release. */
 export const drivers: readonly Driver[] = [webhook, rabbitmq, kafka]
+export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream, mqtt]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

@@ -31,6 +31,8 @@ export interface TargetServer {
 
 const READY_LIMIT_MS = 30_000
 const POLL_MS = 20
+/** As much of a log as tells why a server ended at once. */
+const LOG_CHARACTERS = 2_000
 
 /** Starts a server as a child process in a throwaway folder; resolves when its port takes connections. */
 export async function startTargetServer(options: TargetServerOptions): Promise<TargetServer> {
@@ -68,19 +70,24 @@ export async function startTargetServer(options: TargetServerOptions): Promise<T
   }
 }
 
-async function run({ name, port, command, install, args }: TargetServerOptions, cwd: string) {
+async function run(
+  { name, port, command, install, args }: TargetServerOptions,
+  cwd: string,
+): Promise<Guarded> {
   const logFile = join(cwd, 'server.log')
-  const started = startGuarded({ command, args: args(cwd), cwd, stopSignal: 'SIGTERM', logFile })
-  const guarded = await started.catch((error: unknown) => {
+  let guarded: Guarded
+  try {
+    guarded = await startGuarded({ command, args: args(cwd), cwd, stopSignal: 'SIGTERM', logFile })
+  } catch (error) {
     throw new Problem(`${name} could not be started (${String(error)}). Install it: ${install}`)
-  })
+  }
   const deadlineMs = Date.now() + READY_LIMIT_MS
   while (Date.now() < deadlineMs && !guarded.hasExited) {
     if (await takesConnections(port)) return guarded
     await wait(POLL_MS)
   }
   await guarded.stop()
-  throw new Problem(`${name} did not start; its log is ${logFile}.`)
+  throw new Problem(`${name} did not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_CHARACTERS)}`)
 }
 
 const FREEZE_LIMIT_MS = 1_000

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../ports.js'
+import { startTargetServer, type TargetServer } from './target-server.js'
+
+export interface MosquittoOptions {
+  /** User → password; everybody may connect unless given. */
+  readonly users?: Readonly<Record<string, string>>
+  /** Lines of its access control file. */
+  readonly acl?: string
+  /** Further lines of the configuration. */
+  readonly config?: string
+}
+
+/** Starts a Mosquitto broker on loopback that keeps nothing on disk. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<TargetServer> {
+  const port = await freePort()
+  return startTargetServer({
+    name: 'mosquitto',
+    port,
+    command: 'mosquitto',
+    install: 'apt-get install mosquitto',
+    args: (folder) => {
+      const file = join(folder, 'mosquitto.conf')
+      writeFileSync(file, configOf(folder, port, options))
+      return ['-c', file]
+    },
+  })
+}
+
+function configOf(folder: string, port: number, { users, acl, config = '' }: MosquittoOptions): string {
+  // Else it becomes another user when root starts it, who may not read these files.
+  const lines = [`listener ${port} 127.0.0.1`, 'persistence false', 'user root', config]
+  if (users === undefined) lines.push('allow_anonymous true')
+  else {
+    const file = join(folder, 'passwords')
+    writeFileSync(file, '', { mode: 0o600 })
+    for (const [user, password] of Object.entries(users))
+      execFileSync('mosquitto_passwd', ['-b', file, user, password])
+    lines.push('allow_anonymous false', `password_file ${file}`)
+  }
+  if (acl !== undefined) {
+    writeFileSync(join(folder, 'acl'), acl, { mode: 0o600 })
+    lines.push(`acl_file ${join(folder, 'acl')}`)
+  }
+  return `${lines.join('\n')}\n`
+}
