@@ -34,6 +34,7 @@ export function openEventBridge({ config, credentials }: EventBridgeSettings, to
     return new EventBridgeClient({ ...settings, sigv4aSigningRegionSet: [region] })
   })
   return new BatchSender({
+    client,
     maxEntries: MAX_ENTRIES,
     maxBytes: MAX_EVENTBRIDGE_BYTES,
     maxRequests: MAX_REQUESTS,
@@ -43,15 +44,14 @@ export function openEventBridge({ config, credentials }: EventBridgeSettings, to
       detailType: openTemplate(config.detail_type_template),
       format: config.detail_format,
     }),
-    call: async (entries, signal) => {
+    call: async (api, entries, signal) => {
       const { PutEventsCommand } = await sdk()
       const command = new PutEventsCommand({ Entries: [...entries] })
-      const { Entries = [] } = await (await client.get()).send(command, { abortSignal: signal })
+      const { Entries = [] } = await api.send(command, { abortSignal: signal })
       return Entries.map(({ EventId, ErrorCode }) => {
         if (ErrorCode !== undefined) return outcomeOfEntry(ErrorCode, false)
         return EventId === undefined ? undefined : DELIVERED
       })
     },
-    destroy: () => client.destroy(),
   })
 }

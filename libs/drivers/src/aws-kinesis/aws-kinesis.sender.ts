@@ -36,6 +36,7 @@ export function openKinesis({ config, credentials }: KinesisSettings, tools: Sen
     return new KinesisClient({ ...settings, accountIdEndpointMode: 'disabled' })
   })
   return new BatchSender({
+    client,
     maxEntries: MAX_ENTRIES,
     maxBytes: MAX_REQUEST_BYTES,
     maxRequests: MAX_REQUESTS,
@@ -43,15 +44,14 @@ export function openKinesis({ config, credentials }: KinesisSettings, tools: Sen
       openTemplate(config.partition_key_template),
       config.metadata_in_payload === 'true',
     ),
-    call: async (entries, signal) => {
+    call: async (api, entries, signal) => {
       const { PutRecordsCommand } = await sdk()
       const command = new PutRecordsCommand({ StreamName: streamName, Records: [...entries] })
-      const { Records = [] } = await (await client.get()).send(command, { abortSignal: signal })
+      const { Records = [] } = await api.send(command, { abortSignal: signal })
       return Records.map(({ SequenceNumber, ErrorCode }) => {
         if (ErrorCode !== undefined) return outcomeOfEntry(ErrorCode, false)
         return SequenceNumber === undefined ? undefined : DELIVERED
       })
     },
-    destroy: () => client.destroy(),
   })
 }

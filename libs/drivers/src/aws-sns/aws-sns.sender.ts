@@ -37,20 +37,20 @@ export function openSns({ config, credentials }: SnsSettings, tools: SenderTools
     async (settings) => new (await sdk()).SNSClient(settings),
   )
   return new BatchSender({
+    client,
     maxEntries: MAX_ENTRIES,
     maxBytes: MAX_SNS_BYTES,
     maxRequests: isFifo ? FIFO_REQUESTS : MAX_REQUESTS,
     entryOf: snsEntries({ subject: opened(subject), group: opened(group), isFifo }),
-    call: async (entries, signal) => {
+    call: async (api, entries, signal) => {
       const { PublishBatchCommand } = await sdk()
       const command = new PublishBatchCommand({
         TopicArn: topicArn,
         PublishBatchRequestEntries: entries.map((entry, place) => ({ Id: String(place), ...entry })),
       })
-      const answer = await (await client.get()).send(command, { abortSignal: signal })
+      const answer = await api.send(command, { abortSignal: signal })
       return outcomesById(entries.length, DELIVERED, answer)
     },
-    destroy: () => client.destroy(),
   })
 }
 

@@ -31,26 +31,26 @@ export function openSqs({ config, credentials }: SqsSettings, tools: SenderTools
   const { queue_url: queueUrl, endpoint, region } = config
   const fifo = isFifo(queueUrl)
   const group = config.message_group_id_template ?? (fifo ? DEFAULT_GROUP : undefined)
-  const named = endpoint ?? queueUrl
+  const named = endpoint ?? new URL(queueUrl).origin
   const connection = { type: 'aws_sqs', region: region ?? regionOfUrl(named), named, credentials }
   const client = new AwsClient(connection, tools, async (settings) => {
     const { SQSClient } = await sdk()
     return new SQSClient({ ...settings, useQueueUrlAsEndpoint: false })
   })
   return new BatchSender({
+    client,
     maxEntries: MAX_ENTRIES,
     maxBytes: MAX_SQS_BYTES,
     maxRequests: fifo ? FIFO_REQUESTS : MAX_REQUESTS,
     entryOf: sqsEntries(group === undefined ? null : openTemplate(group), fifo),
-    call: async (entries, signal) => {
+    call: async (api, entries, signal) => {
       const { SendMessageBatchCommand } = await sdk()
       const command = new SendMessageBatchCommand({
         QueueUrl: queueUrl,
         Entries: entries.map((entry, place) => ({ Id: String(place), ...entry })),
       })
-      const answer = await (await client.get()).send(command, { abortSignal: signal })
+      const answer = await api.send(command, { abortSignal: signal })
       return outcomesById(entries.length, DELIVERED, answer)
     },
-    destroy: () => client.destroy(),
   })
 }

@@ -15,11 +15,14 @@ const REQUEST_LIMIT_MS = 60_000
 export class BoundedHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' }
 
-  constructor(private readonly inner: NodeHttpHandler) {}
+  constructor(
+    private readonly inner: NodeHttpHandler,
+    private readonly limitMs = REQUEST_LIMIT_MS,
+  ) {}
 
   async handle(...[request, options = {}]: Parameters<Handle>): Promise<Handled> {
     const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), REQUEST_LIMIT_MS)
+    const timer = setTimeout(() => limit.abort(), this.limitMs)
     const given = options.abortSignal as AbortSignal | undefined
     const abortSignal = given ? AbortSignal.any([given, limit.signal]) : limit.signal
     try {
@@ -27,8 +30,7 @@ export class BoundedHandler {
       response.body = await readUpToCap(response.body as AsyncIterable<Buffer>)
       return { response }
     } catch (error) {
-      if (limit.signal.aborted && !given?.aborted) throw timedOut()
-      throw error
+      throw limit.signal.aborted && !given?.aborted ? timedOut() : unanswered(error)
     } finally {
       clearTimeout(timer)
     }
@@ -47,7 +49,23 @@ export class BoundedHandler {
   }
 }
 
-const timedOut = (): Error => Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+/** Thrown by `BoundedHandler`: `name` is one of these, the cause that of the connection. */
+export const REQUEST_ERRORS = {
+  unanswered: 'Unanswered',
+  timedOut: 'TimeoutError',
+  tooLarge: 'ResponseTooLarge',
+}
+
+const timedOut = (): Error => named(REQUEST_ERRORS.timedOut)
+
+/** The SDK takes errors apart that are none of its own realm's, and their codes with them. */
+const unanswered = (cause: unknown): Error =>
+  cause instanceof Error && cause.name === REQUEST_ERRORS.tooLarge
+    ? cause
+    : named(REQUEST_ERRORS.unanswered, cause)
+
+const named = (name: string, cause?: unknown): Error =>
+  Object.assign(new Error('the request got no answer', { cause }), { name })
 
 /** Leaving the loop by the error destroys the answer and its connection. */
 async function readUpToCap(body: AsyncIterable<Buffer>): Promise<Uint8Array> {
@@ -55,8 +73,7 @@ async function readUpToCap(body: AsyncIterable<Buffer>): Promise<Uint8Array> {
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.length
-    if (bytes > MAX_RESPONSE_BYTES)
-      throw Object.assign(new Error('the answer is too large'), { name: 'ResponseTooLarge' })
+    if (bytes > MAX_RESPONSE_BYTES) throw named(REQUEST_ERRORS.tooLarge)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -3,6 +3,8 @@ import { outcomeOfAwsError, outcomeOfEntry } from './aws-outcome.js'
 
 const NOW_MS = Date.parse('2026-01-15T10:00:00Z')
 
+const unanswered = (code: string | undefined) => ({ name: 'Unanswered', cause: { name: 'Error', code } })
+
 describe('outcomeOfAwsError', () => {
   it.each([
     ['InvalidClientTokenId', 403, 'permanent', 'credentials_rejected'],
@@ -45,13 +47,17 @@ describe('outcomeOfAwsError', () => {
   })
 
   it.each([
-    [{ name: 'TimeoutError', code: 'ECONNRESET' }, 'connection_reset'],
-    [{ name: 'TimeoutError' }, 'timeout'],
-    [{ name: 'Error', code: 'ECONNREFUSED' }, 'connection_refused'],
-    [{ name: 'Error', code: 'EBLOCKED' }, 'address_blocked'],
-    [{ name: 'Error', code: 'ENOTFOUND', $metadata: { attempts: 1 } }, 'dns_failed'],
+    [unanswered('ECONNRESET'), 'connection_reset'],
+    [unanswered('ECONNREFUSED'), 'connection_refused'],
+    [unanswered('EBLOCKED'), 'address_blocked'],
+    [unanswered('ENOTFOUND'), 'dns_failed'],
+    [unanswered('DEPTH_ZERO_SELF_SIGNED_CERT'), 'tls_failed'],
+    [unanswered('EMFILE'), 'connection_failed'],
+    [unanswered(undefined), 'connection_failed'],
+    [{ name: 'TimeoutError', $metadata: { attempts: 1 } }, 'timeout'],
     [{ name: 'ResponseTooLarge' }, 'protocol_error'],
-    [undefined, 'connection_failed'],
+    [{ name: 'TypeError' }, 'protocol_error'],
+    [undefined, 'protocol_error'],
   ])('takes %p without an answer as %s', (error, code) => {
     expect(outcomeOfAwsError(error, NOW_MS)).toMatchObject({ code })
   })

@@ -1,6 +1,7 @@
 import type { Code, Outcome } from '@barnabas/domain'
 import { parseRetryAfterMs } from '../http/http-outcome.js'
 import { failedWith, systemCodeOf } from '../outcomes.js'
+import { REQUEST_ERRORS } from './aws-handler.js'
 
 /**
  * Errors of the services by name, without a namespace in front and "Exception" or "Error" at the end. Sources: the
@@ -103,11 +104,10 @@ export function outcomeOfAwsError(error: unknown, nowMs: number): Outcome {
   return outcomeOfName(said, codeByName.get(bareName(said)) ?? codeOfStatus(status), retryAfterMs)
 }
 
+/** What is no error of the handler's comes from the SDK, which could not read the answer. */
 function outcomeWithoutAnswer(error: unknown, name: string): Outcome {
-  const system = systemCodeOf(error)
-  if (system !== undefined) return failedWith(system)
-  if (name === 'TimeoutError') return failedWith('timeout')
+  if (name === REQUEST_ERRORS.timedOut) return failedWith('timeout')
   return failedWith(
-    name === 'ResponseTooLarge' || name === 'SyntaxError' ? 'protocol_error' : 'connection_failed',
+    name === REQUEST_ERRORS.unanswered ? (systemCodeOf(error) ?? 'connection_failed') : 'protocol_error',
   )
 }

@@ -1,5 +1,6 @@
 import type { Outcome, Result } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
+import type { AwsClient } from './aws-client.js'
 import { Batcher, type BatcherOptions, type BatchResult } from './batcher.js'
 import { outcomeOfAwsError, outcomeOfEntry } from './aws-outcome.js'
 
@@ -9,19 +10,26 @@ export interface Sized<Entry> {
   readonly bytes: number
 }
 
-export interface BatchSenderOptions<Entry> extends Omit<BatcherOptions<Entry>, 'send'> {
+export interface BatchSenderOptions<Entry, Client extends { destroy(): void }> extends Omit<
+  BatcherOptions<Entry>,
+  'send'
+> {
+  readonly client: AwsClient<Client>
   /** Pure. The failure is the outcome of an event that cannot be sent as it is. */
   readonly entryOf: (event: OutgoingEvent, attempt: AttemptInfo) => Result<Sized<Entry>, Outcome>
   /** One call of the service: rejects with the SDK's error when it failed whole. */
-  readonly call: (entries: readonly Entry[], signal: AbortSignal) => Promise<readonly (Outcome | undefined)[]>
-  readonly destroy: () => void
+  readonly call: (
+    client: Client,
+    entries: readonly Entry[],
+    signal: AbortSignal,
+  ) => Promise<readonly (Outcome | undefined)[]>
 }
 
 /** Sends events in calls that take several. */
-export class BatchSender<Entry> implements Sender {
+export class BatchSender<Entry, Client extends { destroy(): void }> implements Sender {
   private readonly batcher: Batcher<Entry>
 
-  constructor(private readonly options: BatchSenderOptions<Entry>) {
+  constructor(private readonly options: BatchSenderOptions<Entry, Client>) {
     this.batcher = new Batcher({ ...options, send: (entries, signal) => this.call(entries, signal) })
   }
 
@@ -33,12 +41,14 @@ export class BatchSender<Entry> implements Sender {
 
   async close(): Promise<void> {
     await this.batcher.close()
-    this.options.destroy()
+    this.options.client.destroy()
   }
 
   private async call(entries: readonly Entry[], signal: AbortSignal): Promise<BatchResult> {
+    // Not in the try: a client that cannot be made is a bug of ours.
+    const client = await this.options.client.get()
     try {
-      return { kind: 'each', outcomes: await this.options.call(entries, signal) }
+      return { kind: 'each', outcomes: await this.options.call(client, entries, signal) }
     } catch (error) {
       return { kind: 'all', outcome: outcomeOfAwsError(error, Date.now()) }
     }

@@ -6,8 +6,8 @@ describe('endpointOf', () => {
   const tools = testTools({ aws_sqs: 'http://10.0.0.9:4566' })
 
   it("dials the tenant's own address under the rules of the network", () => {
-    const { url, network } = endpointOf('aws_sqs', 'https://queue.example.com:9324/1/q', tools)
-    expect([url, network]).toEqual(['https://queue.example.com:9324', tools.network])
+    const { url, network } = endpointOf('aws_sqs', 'https://example.com:9324/sqs/?a=1#b', tools)
+    expect([url, network]).toEqual(['https://example.com:9324/sqs', tools.network])
   })
 
   it.each([undefined, 'https://sqs.eu-west-1.amazonaws.com/1/q'])(

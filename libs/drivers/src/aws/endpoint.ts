@@ -21,7 +21,13 @@ export function endpointOf(type: string, named: string | undefined, tools: Sende
   const isPublic = named === undefined || isAwsHost(new URL(named).hostname)
   const operators = isPublic ? tools.endpoints.get(type) : undefined
   if (operators !== undefined) return { url: operators, network: tools.network.unjudged() }
-  return { url: named === undefined ? undefined : new URL(named).origin, network: tools.network }
+  return { url: named === undefined ? undefined : baseOf(named), network: tools.network }
+}
+
+/** Origin and path: a gateway may serve a service below a path. */
+function baseOf(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname.replace(/\/$/, '')
 }
 
 /** What of an optional field is judged when a destination is written. */

@@ -15,6 +15,7 @@ import {
   type Moto,
 } from '@barnabas/tools'
 import type { Driver, RawSettings } from '../driver.js'
+import { describeAwsClient } from './describe-aws-client.js'
 import { describeDriver, type Arrived, type DriverHarness } from './describe-driver.js'
 
 export const ACCOUNT = '123456789012'
@@ -45,6 +46,18 @@ export abstract class AwsHarness implements DriverHarness {
   /** What has arrived since `prepare`. */
   protected abstract collect(): Promise<readonly Arrived[]>
   protected abstract settingsAt(endpoint: string): RawSettings
+
+  /** Settings that name no address but AWS's own. */
+  publicSettings(): RawSettings {
+    const { config, credentials } = this.settings()
+    const { endpoint: _endpoint, ...rest } = config
+    return { config: rest, credentials }
+  }
+
+  /** Settings that reach the stand-in by another address. */
+  settingsOf(endpoint: string): RawSettings {
+    return this.settingsAt(endpoint)
+  }
   protected wrongKeyFault(): Fault {
     return jsonFault(400, 'UnrecognizedClientException')
   }
@@ -144,8 +157,9 @@ export async function drainQueue(queueUrl: string): Promise<Message[]> {
 /** The first time on a machine, the stand-in is built. */
 const BUILD_LIMIT_MS = 600_000
 
-/** The suite of all drivers, over the stand-in. */
+/** The suite of all drivers, and that of all AWS types, over the stand-in. */
 export function describeAwsDriver(driver: Driver, harness: AwsHarness): void {
   beforeAll(prepareMoto, BUILD_LIMIT_MS)
   describeDriver(driver, harness)
+  describeAwsClient(driver, harness)
 }
