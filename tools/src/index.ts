@@ -31,5 +31,6 @@ export {
   type Fault,
   type SeenRequest,
 } from './targets/aws-faults.js'
+export { prepareElasticMq, startElasticMq, type ElasticMq } from './targets/elasticmq.js'
 export { prepareMoto, startMoto, type Moto } from './targets/moto.js'
 export { startSecuredKafka, type SecuredKafka, type SecuredKafkaOptions } from './targets/kafka-secured.js'
