@@ -6,14 +6,14 @@ import { awsSns } from './aws-sns/aws-sns.driver.js'
 import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { hookdeck } from './hookdeck/hookdeck.driver.js'
+import { kafka } from './kafka/kafka.driver.js'
+import { mqtt } from './mqtt/mqtt.driver.js'
 import { nats } from './nats/nats.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
-import { kafka } from './kafka/kafka.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { redisStream } from './redis-stream/redis-stream.driver.js'
 import { slack } from './slack/slack.driver.js'
 import { sms } from './sms/sms.driver.js'
-import { mqtt } from './mqtt/mqtt.driver.js'
 import { webhook } from './webhook/webhook.driver.js'
 
 /** Every destination type of this release; those that the specification names first. */
@@ -24,18 +24,17 @@ export const drivers: readonly Driver[] = [
   awsEventbridge,
   gcpPubsub,
   rabbitmq,
+  kafka,
   awsKinesis,
   awsSns,
   awsS3,
   nats,
   redisStream,
+  mqtt,
   slack,
   sms,
   pagerduty,
 ]
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, rabbitmq, kafka]
-export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream, mqtt]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
