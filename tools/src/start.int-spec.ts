@@ -83,6 +83,24 @@ describe('npm start', () => {
   const call = (state: RunState, method: string, path: string) =>
     fetch(`${state.apiUrl}/api/v1${path}`, { method, headers: { authorization: `Bearer ${state.apiKey}` } })
 
+  const createWebhook = async (state: RunState, url: string): Promise<number> => {
+    const response = await fetch(`${state.apiUrl}/api/v1/tenants/acme/destinations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${state.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'webhook', topics: '*', config: { url } }),
+    })
+    return response.status
+  }
+
+  /** What no destination may be, although targets on this machine are allowed. */
+  const ownUrls = ({ apiUrl, databaseUrl, kafkaBrokers, apps }: RunState): string[] => [
+    apiUrl,
+    `http://localhost:${new URL(apiUrl).port}/`,
+    `http://${new URL(databaseUrl).host}/`,
+    `http://${kafkaBrokers}/`,
+    ...Object.values(apps).map(({ metricsPort }) => `http://127.0.0.1:${metricsPort}/metrics`),
+  ]
+
   it('runs two instances side by side, keeps their data over a restart, and leaves nothing behind', async () => {
     const [one, two] = [newFolder(), newFolder()]
     const elsewhere = { LISTEN_HOST: '127.0.0.2' }
@@ -93,6 +111,10 @@ describe('npm start', () => {
     }
     expect((await call(first.state, 'PUT', '/tenants/acme')).status).toBe(201)
     expect((await call(second.state, 'GET', '/tenants/acme')).status).toBe(404)
+    expect(first.output()).toContain('destinations may be on it')
+    for (const own of ownUrls(first.state))
+      expect([own, await createWebhook(first.state, own)]).toEqual([own, 422])
+    expect(await createWebhook(first.state, 'http://127.0.0.1:1/')).toBe(201)
     const third = runToEnd('start', { DATA_DIR: one, API_PORT: '0' })
     expect(third.status).toBe(1)
     expect(third.stderr).toContain('already, as process')

@@ -25,7 +25,7 @@ import { startPostgres } from './services/postgres.js'
 import type { Service } from './services/service.js'
 import { DataFolder, type RunState } from './stack/data-folder.js'
 import { checkApiPort, checkDatabase, checkKafka } from './stack/preflight.js'
-import { startApps, type RunningApps } from './stack/start-apps.js'
+import { allowsLoopbackTargets, startApps, type RunningApps } from './stack/start-apps.js'
 
 /** The settings of all apps, so that every mistake is told at once, with what is optional here and the supervisor's own. */
 const table = {
@@ -51,6 +51,8 @@ type Settings = SettingsOf<typeof table>
 const READY_LIMIT_MS = 60_000
 /** Log lines line up behind the longest name. */
 const APP_WIDTH = 'dispatcher'.length
+const LOOPBACK_NOTE =
+  'It listens on this machine alone, so destinations may be on it, by http and any port: docs/network.md.'
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 await runProgram(async () => {
@@ -154,7 +156,7 @@ async function runApps(stage: Stage): Promise<void> {
     if (isReady === null) return
     if (!isReady)
       throw new Problem('The apps did not become ready within a minute; their lines above say why.')
-    greet(apps.apiUrl, env['API_KEY'] ?? '', environment)
+    greet(apps.apiUrl, env, environment)
     await Promise.race([stop.asked, firstLost(services)])
   } finally {
     say('Stopping the apps …')
@@ -207,7 +209,8 @@ async function firstLost({ running }: Services): Promise<never> {
   return lost.length === 0 ? new Promise<never>(() => undefined) : Promise.race(lost)
 }
 
-function greet(apiUrl: string, apiKey: string, environment: Environment): void {
+function greet(apiUrl: string, env: Readonly<Record<string, string>>, environment: Environment): void {
+  const apiKey = env['API_KEY'] ?? ''
   const given = environment['API_KEY'] ? '(as set in API_KEY)' : apiKey
   say('')
   say('Barnabas is ready.')
@@ -221,6 +224,7 @@ function greet(apiUrl: string, apiKey: string, environment: Environment): void {
       `-d '{"tenant_id":"acme","topic":"order.paid","data":{"order_id":1}}'`,
   )
   say('')
+  if (allowsLoopbackTargets(env)) say(LOOPBACK_NOTE)
   say('Ctrl-C stops everything; the data are kept.')
 }
 

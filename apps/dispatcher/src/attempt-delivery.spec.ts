@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import {
   Catalog,
+  healthChangesOf,
   HOUR,
   monotonicClock,
   newDestinationUid,
@@ -16,6 +17,7 @@ import {
   aDestination,
   aTenant,
   FakeClock,
+  ConnectProxy,
   startReceiver,
   type Receiver,
   type Script,
@@ -50,7 +52,11 @@ describe('AttemptDelivery', () => {
     for (const timer of timers.splice(0)) timer.stop()
   })
 
-  async function setUp(script: Script, overrides: Partial<DestinationEntry> = {}) {
+  async function setUp(
+    script: Script,
+    overrides: Partial<DestinationEntry> = {},
+    network = new Network(LOOPBACK_RULES),
+  ) {
     const receiver = await startReceiver(script)
     receivers.push(receiver)
     const bare = aDestination({ tenantUid: tenant.uid, config: { url: receiver.url() } })
@@ -59,7 +65,7 @@ describe('AttemptDelivery', () => {
     const catalog = new Catalog()
     catalog.apply(tenant)
     catalog.apply(destination)
-    const tools = { network: new Network(LOOPBACK_RULES), endpoints: new Map<string, string>() }
+    const tools = { network, endpoints: new Map<string, string>() }
     const senders = new SenderCache(secrets, log, { capacity: 10, clock: monotonicClock, tools })
     const clock = new FakeClock(5_000)
     const deadlines = new Deadlines(monotonicClock)
@@ -132,6 +138,17 @@ describe('AttemptDelivery', () => {
     })
     const askedForAgain = { ...young, run: 'r1' as Run, runStartedAtMs: clock.nowMs() }
     expect(attempts.endIfExpired(askedForAgain)).toBeNull()
+  })
+
+  it('tries again when our own forward proxy fails, and does not charge that to the target', async () => {
+    const proxy = await ConnectProxy.start(() => ({ status: 502 }))
+    const network = new Network(LOOPBACK_RULES, { proxyUrl: proxy.url() })
+    const { attempts, delivery, receiver } = await setUp(() => ({ status: 200 }), {}, network)
+    const verdict = await attempts.attempt(delivery, held)
+    await proxy.stop()
+    expect(verdict).toMatchObject({ decision: { kind: 'retry' }, record: { code: 'proxy_failed' } })
+    expect(verdict && healthChangesOf([verdict.record])).toEqual([])
+    expect(receiver.received).toEqual([])
   })
 
   it('says in the record when our own network is to blame', async () => {

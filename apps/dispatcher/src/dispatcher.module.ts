@@ -1,5 +1,12 @@
 import type { DynamicModule } from '@nestjs/common'
-import { defaultPolicy, kafkaConnection, networkRules } from '@barnabas/config'
+import {
+  defaultPolicy,
+  describeNetwork,
+  kafkaConnection,
+  listenAddress,
+  networkRoute,
+  networkRules,
+} from '@barnabas/config'
 import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
 import { Network } from '@barnabas/drivers'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
@@ -71,6 +78,7 @@ export class DispatcherModule {
     health.add({ name: 'kafka', kind: 'ready', isOk: () => strategy.isJoined })
     health.add({ name: 'catalog', kind: 'ready', isOk: () => catalog.isReady })
     observeCatalog(metrics, catalog)
+    log.info(describeNetwork(settings), 'dispatcher.targets')
     catalog.start()
     deadlines.start()
     lanes.start()
@@ -111,5 +119,14 @@ const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
   new SenderCache(new SecretBox(settings.SECRET_KEYS), log, {
     capacity: settings.SENDER_CAPACITY,
     clock: monotonicClock,
-    tools: { network: new Network(networkRules(settings)), endpoints: settings.TARGET_ENDPOINTS },
+    tools: {
+      network: new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)),
+      endpoints: settings.TARGET_ENDPOINTS,
+    },
   })
+
+/** What no destination may be, whatever else is allowed. */
+const ownAddresses = ({ KAFKA_BROKERS, LISTEN_HOST, HEALTH_PORT }: DispatcherSettings): string[] => [
+  ...KAFKA_BROKERS,
+  ...listenAddress(LISTEN_HOST, HEALTH_PORT),
+]

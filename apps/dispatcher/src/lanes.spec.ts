@@ -436,6 +436,16 @@ describe('the breaker of a lane', () => {
     expect(scene.lanes.snapshot()).toMatchObject({ breakersOpen: 0, suspectsOwnNetwork: true })
   })
 
+  it('stays closed when our own forward proxy fails', () => {
+    const scene = new Scene(() => ({
+      outcome: { kind: 'retryable', code: 'proxy_failed', detail: '' },
+      tookMs: 20,
+    }))
+    scene.feed(scene.add(), { perSecond: 10, forMs: 3 * SECOND })
+    expect(scene.arrivals.length).toBe(30)
+    expect(scene.lanes.snapshot()).toMatchObject({ breakersOpen: 0, breakersHalfOpen: 0 })
+  })
+
   it('counts outcomes by their class', () => {
     const scene = new Scene((_nowMs, count) => [ok(), status(404), status(503)][count % 3] ?? ok())
     scene.feed(scene.add(), { perSecond: 10, forMs: SECOND })

@@ -61,6 +61,8 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
       KAFKA_TOPIC_PREFIX: prefix,
       PARTITIONS: '1',
       RETRY_TIERS: '1s',
+      TARGET_NETWORKS: '127.0.0.0/8',
+      TARGET_PLAIN_HTTP: 'true',
     })
     if (!read.ok) throw new Error(read.problems.join('\n'))
     app = await createGateway(read.settings, log, metrics)
@@ -172,6 +174,37 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
       expect((await call('PATCH', path, { limits: null })).status).toBe(200)
       expect((await call('GET', path)).body['limits']).toEqual(NO_LIMITS)
     })
+  })
+
+  it('refuses addresses that may not be connected to, in a create and in a change', async () => {
+    const refused = ['config.url must be an address that may be connected to from here']
+    const [, databasePort] = /:(\d+)\//.exec(database.url) ?? []
+    const [broker] = testBrokers()
+    const id = await create()
+    for (const url of [
+      'http://169.254.169.254/latest/meta-data/',
+      'https://10.0.0.1/',
+      'https://localhost/',
+      // our own, although loopback is allowed here
+      `http://${broker ?? ''}/`,
+      `http://127.0.0.1:${databasePort ?? ''}/`,
+    ]) {
+      const whole = { type: 'webhook', topics: '*', config: { url } }
+      const answers = [
+        await call('POST', DESTINATIONS, whole),
+        await call('PATCH', `${DESTINATIONS}/${id}`, { config: { url } }),
+      ]
+      for (const { status, body } of answers) expect([url, status, body['data']]).toEqual([url, 422, refused])
+    }
+    expect((await call('GET', `${DESTINATIONS}/${id}`)).body['config']).toEqual({
+      url: 'http://127.0.0.1:1/',
+    })
+    expect(
+      (await call('PATCH', `${DESTINATIONS}/${id}`, { config: { url: 'http://127.0.0.1:2/' } })).status,
+    ).toBe(200)
+    expect(
+      (await call('PATCH', `${DESTINATIONS}/unknown`, { config: { url: 'http://127.0.0.1:2/' } })).status,
+    ).toBe(404)
   })
 
   describe('on a signal', () => {

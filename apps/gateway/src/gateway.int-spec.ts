@@ -60,6 +60,8 @@ describe('the gateway on a real Kafka and PostgreSQL', () => {
       KAFKA_TOPIC_PREFIX: prefix,
       PARTITIONS: '2',
       RETRY_TIERS: '1s',
+      TARGET_NETWORKS: '127.0.0.0/8',
+      TARGET_PLAIN_HTTP: 'true',
       PUBLISH_TIMEOUT_MS: '1000',
       ...env,
     })

@@ -1,7 +1,15 @@
 import type { DynamicModule, Provider } from '@nestjs/common'
 import { APP_FILTER, APP_GUARD } from '@nestjs/core'
-import { defaultPolicy, kafkaConnection } from '@barnabas/config'
+import {
+  databaseAddress,
+  defaultPolicy,
+  kafkaConnection,
+  listenAddress,
+  networkRoute,
+  networkRules,
+} from '@barnabas/config'
 import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
+import { Network } from '@barnabas/drivers'
 import {
   KafkaBatchStrategy,
   type CatalogReader,
@@ -23,6 +31,7 @@ import { Propagation } from './catalog/propagation.js'
 import { CatalogRelay } from './catalog/relay.js'
 import { DestinationsController } from './destinations/destinations.controller.js'
 import { DestinationsService } from './destinations/destinations.service.js'
+import { TargetVerdict } from './destinations/target-verdict.js'
 import { FiltersController } from './filters/filters.controller.js'
 import { FiltersService } from './filters/filters.service.js'
 import type { GatewaySettings } from './gateway.config.js'
@@ -94,7 +103,7 @@ export class GatewayModule {
     })
     const producer = kafka.createProducer()
     const again = redeliveriesOf(settings, { storage, catalog: reader, producer, policies, log })
-    const tools = { secrets, policies, log, topics: settings.TOPICS }
+    const tools = { secrets, policies, log, topics: settings.TOPICS, verdict: verdictOf(settings) }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
@@ -160,6 +169,17 @@ function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools & TestE
     { provide: TestEventsService, useValue: tests },
   ]
 }
+
+const verdictOf = (settings: GatewaySettings): TargetVerdict =>
+  new TargetVerdict(new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)))
+
+/** What no destination may be, whatever else is allowed. */
+const ownAddresses = (settings: GatewaySettings): string[] => [
+  ...settings.KAFKA_BROKERS,
+  ...databaseAddress(settings.DATABASE_URL),
+  ...listenAddress(settings.LISTEN_HOST, settings.API_PORT),
+  ...listenAddress(settings.LISTEN_HOST, settings.METRICS_PORT),
+]
 
 const edgeOf = (settings: GatewaySettings, log: Logger, metrics: Metrics): KafkaEdge =>
   openKafka({

@@ -54,8 +54,6 @@ export function integer(options: Options<number> & { min: number; max: number })
   return field(`a whole number from ${min} to ${max}`, read, options)
 }
 
-const MAX_PORT = 65_535
-
 /** 0 = a free one. */
 export const port = (options: Options<number>): Field<number> =>
   integer({ ...options, min: 0, max: MAX_PORT })
@@ -89,6 +87,7 @@ export const list = (options: Options<readonly string[]>): Field<readonly string
 
 const IPV4_BITS = 32
 const IPV6_BITS = 128
+const MAX_PORT = 65_535
 
 function isCidr(raw: string): boolean {
   const [, address = '', prefix] = /^([^/]+)\/(\d{1,3})$/.exec(raw) ?? []
@@ -103,6 +102,25 @@ export const cidrs = (options: { about: string }): Field<readonly string[]> =>
     (raw) => {
       const parts = split(raw)
       return parts.every(isCidr) ? good(parts) : bad
+    },
+    { ...options, default: [] as readonly string[], show: (value) => value.join(',') },
+  )
+
+/** `10.0.0.2`, `10.0.0.2:5353`, `[fd00::2]:53`. */
+function isNameServer(raw: string): boolean {
+  const [, bracketed, bare, digits = '53'] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(raw) ?? []
+  const isAddress =
+    isIP(raw) !== 0 || (bracketed !== undefined ? isIP(bracketed) === 6 : isIP(bare ?? '') === 4)
+  return isAddress && Number(digits) >= 1 && Number(digits) <= MAX_PORT
+}
+
+/** Addresses of name servers, comma-separated; empty = none named. */
+export const nameServers = (options: { about: string }): Field<readonly string[]> =>
+  field(
+    'addresses such as 10.0.0.2 or 10.0.0.2:5353, separated by commas',
+    (raw) => {
+      const parts = split(raw)
+      return parts.every(isNameServer) ? good(parts) : bad
     },
     { ...options, default: [] as readonly string[], show: (value) => value.join(',') },
   )

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import {
   cidrs,
   durations,
@@ -8,6 +9,7 @@ import {
   integer,
   keyRing,
   list,
+  nameServers,
   oneOf,
   optional,
   port,
@@ -110,11 +112,13 @@ export const secretSettings = {
 /** Where destinations may be: read by whatever connects to them. */
 export const targetSettings = {
   TARGET_NETWORKS: cidrs({
-    about: 'Networks that destinations may be in although they are not public, such as 10.20.0.0/16.',
+    about:
+      'Networks that destinations may be in although they are not public, such as 10.20.0.0/16; loopback, link-local and metadata addresses only by networks inside their own.',
   }),
   TARGET_NAMES: list({
     default: [],
-    about: 'Names of destinations that are allowed although they are private ones, such as localhost.',
+    about:
+      'Names of destinations that are allowed although they are private ones, such as localhost or *.svc; their addresses are judged nevertheless.',
   }),
   TARGET_PORTS: portList({ about: 'Ports that destinations may have; empty = any.' }),
   TARGET_PLAIN_HTTP: flag({
@@ -125,15 +129,64 @@ export const targetSettings = {
     about:
       'Where vendors are reached instead of at their public address, such as aws_sqs=https://sqs.example.internal; not judged by the other TARGET settings.',
   }),
+  TARGET_DENIED_ADDRESSES: hostPorts({
+    default: [],
+    about:
+      'Addresses that destinations never have, whatever is allowed: services of your own, such as db.internal:5432. Our own Kafka, database and ports are refused besides.',
+  }),
+  TARGET_DNS_SERVERS: nameServers({
+    about:
+      'Name servers that names of destinations are asked of; empty = those of the system, and its hosts file.',
+  }),
+  TARGET_PROXY_URL: optional(
+    url(['http:'], {
+      about:
+        'Forward proxy that every connection to a destination goes through, http://user:password@host:port; it resolves the names.',
+    }),
+  ),
 } as const
 
-/** The rules of the network that the settings stand for, in the form of the drivers. */
-export const networkRules = (settings: SettingsOf<typeof targetSettings>) => ({
+/** The rules of the network that the settings stand for, in the form of the drivers. `own`: `host:port` of ours. */
+export const networkRules = (settings: SettingsOf<typeof targetSettings>, own: readonly string[]) => ({
   allowedNetworks: settings.TARGET_NETWORKS,
-  allowedNames: settings.TARGET_NAMES.map((name) => name.toLowerCase()),
+  allowedNames: settings.TARGET_NAMES,
   allowedPorts: settings.TARGET_PORTS,
   allowsPlainHttp: settings.TARGET_PLAIN_HTTP,
+  deniedAddresses: [...settings.TARGET_DENIED_ADDRESSES, ...own].map(addressOf),
 })
+
+/** How destinations are reached, in the form of the drivers. */
+export const networkRoute = (settings: SettingsOf<typeof targetSettings>) => ({
+  dnsServers: settings.TARGET_DNS_SERVERS,
+  proxyUrl: settings.TARGET_PROXY_URL,
+})
+
+/** The rules and the way, as an app logs them when it starts: without the login of the proxy. */
+export const describeNetwork = (settings: SettingsOf<typeof targetSettings>) => ({
+  networks: settings.TARGET_NETWORKS,
+  names: settings.TARGET_NAMES,
+  ports: settings.TARGET_PORTS,
+  allows_plain_http: settings.TARGET_PLAIN_HTTP,
+  dns_servers: settings.TARGET_DNS_SERVERS,
+  proxy: settings.TARGET_PROXY_URL === null ? null : new URL(settings.TARGET_PROXY_URL).host,
+})
+
+/** `host:port` of where a process listens, in the form of a setting; none when the system chooses the port. */
+export const listenAddress = (host: string, listenPort: number): string[] =>
+  listenPort === 0 ? [] : [`${isIPv6(host) ? `[${host}]` : host}:${listenPort}`]
+
+const POSTGRES_PORT = 5_432
+
+/** `host:port` of a database; none when it is reached by a socket file. */
+export function databaseAddress(databaseUrl: string): string[] {
+  const { hostname, port: given } = new URL(databaseUrl)
+  return hostname === '' ? [] : [`${hostname}:${given || POSTGRES_PORT}`]
+}
+
+function addressOf(hostPort: string): { readonly host: string; readonly port: number } {
+  const at = hostPort.lastIndexOf(':')
+  return { host: hostPort.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(hostPort.slice(at + 1)) }
+}
 
 /** What every app has besides. */
 export const processSettings = {

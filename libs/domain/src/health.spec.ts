@@ -54,6 +54,7 @@ describe('what attempts change of a health', () => {
     ['an end without a send', { outcome: 'none', code: 'destination_disabled' }],
     ['an attempt that was given up by us', { code: 'aborted' }],
     ['a failure of the driver itself', { code: 'driver_failed' }],
+    ['a failure of our own forward proxy', { code: 'proxy_failed' }],
     ['a failure that is probably our own network', { code: 'timeout', suspectsOwnNetwork: true }],
   ] as const)('is nothing for %s', (_what, overrides) => {
     expect(healthChangesOf([attempt(1, overrides)])).toEqual([])

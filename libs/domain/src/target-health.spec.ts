@@ -31,6 +31,8 @@ describe('what an outcome says of its target', () => {
     ['tls_failed', 'overloaded', 'connection'],
     ['protocol_error', 'failing', 'other'],
     ['driver_failed', 'unknown', 'other'],
+    ['proxy_failed', 'unknown', 'other'],
+    ['address_blocked', 'unknown', 'other'],
   ])('%s: %s, counted as %s', (code, health, outcomeClass) => {
     expect([healthOf(outcomeOf(code)), outcomeClassOf(outcomeOf(code))]).toEqual([health, outcomeClass])
   })

@@ -63,6 +63,8 @@ export class ConnectProxy {
     const asked = { authority: url, authorization: headers['proxy-authorization'] }
     this.asked.push(asked)
     const answer = this.script(asked)
+    // What nobody reads is never seen to end.
+    if (typeof answer === 'string' || 'status' in answer) socket.resume().on('end', () => socket.end())
     if (answer === 'silence') return
     if (answer === 'close') return void socket.destroy()
     if (answer === 'garbage') return void socket.end('220 no proxy here\r\n\r\n')

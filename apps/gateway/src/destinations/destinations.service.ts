@@ -25,11 +25,13 @@ import { changedSettings, newSettings, openCredentials, sealCredentials } from '
 import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
 import { mergeLimits, type LimitsPatch } from './limits-input.js'
 import { destinationJson, type DestinationJson, type ShowTools } from './destination-json.js'
+import type { TargetVerdict } from './target-verdict.js'
 
 export interface DestinationTools extends ShowTools {
   readonly log: Logger
   /** Topics that may be published to; empty = any. */
   readonly topics: readonly string[]
+  readonly verdict: TargetVerdict
 }
 
 /** A change, and the secrets that were made for it. */
@@ -52,6 +54,7 @@ export class DestinationsService {
     const driver = driverOf(input.type)
     const limits = merged(NO_LIMITS, input.limits ?? null)
     const settings = newSettings(driver, input)
+    await this.tools.verdict.check(driver, settings)
     const uid = newDestinationUid()
     const created = await this.storage.transaction((tx) =>
       createDestination(tx, {
@@ -92,6 +95,7 @@ export class DestinationsService {
 
   async patch(tenantId: string, id: string, body: unknown): Promise<Propagated<DestinationJson>> {
     const input = readPatch(body, this.tools.topics)
+    if (input.config || input.credentials) await this.judgePatch(tenantId, id, input)
     return this.change(tenantId, id, 'destination.changed', (current) => this.applyPatch(current, input))
   }
 
@@ -160,13 +164,24 @@ export class DestinationsService {
     return { change, made }
   }
 
-  /** Config and credentials are merged with what is there and then checked as a whole. */
-  private patchSettings({ entry }: DestinationRow, input: PatchInput): Patched {
+  /** Ahead of the transaction: a lookup would hold its row. What a second patch changes meanwhile, deliveries judge. */
+  private async judgePatch(tenantId: string, id: string, input: PatchInput): Promise<void> {
+    const row = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
+    if (!row) throw notFound('destination')
+    await this.tools.verdict.check(driverOf(row.entry.type), this.patchedSettings(row, input))
+  }
+
+  private patchSettings(row: DestinationRow, input: PatchInput): Patched {
     if (!input.config && !input.credentials) return { change: {}, made: {} }
-    const { secrets } = this.tools
-    const current = { config: entry.config, credentials: openCredentials(secrets, entry) }
-    const { config, credentials, made } = changedSettings(driverOf(entry.type), current, input)
-    return { change: { config, sealedCredentials: sealCredentials(secrets, entry.uid, credentials) }, made }
+    const { config, credentials, made } = this.patchedSettings(row, input)
+    const sealedCredentials = sealCredentials(this.tools.secrets, row.entry.uid, credentials)
+    return { change: { config, sealedCredentials }, made }
+  }
+
+  /** Config and credentials are merged with what is there and then checked as a whole. */
+  private patchedSettings({ entry }: DestinationRow, input: PatchInput) {
+    const current = { config: entry.config, credentials: openCredentials(this.tools.secrets, entry) }
+    return changedSettings(driverOf(entry.type), current, input)
   }
 
   /** `made`: secrets that this answer shows, and no other. */

@@ -24,7 +24,8 @@ export class LaterSocket extends Duplex {
         this.emit('connect')
         this.emit('ready')
       },
-      (error: unknown) => callback(error as Error),
+      // Whoever destroyed it has said why.
+      (error: unknown) => callback(this.given.signal.aborted ? null : (error as Error)),
     )
   }
 
