@@ -122,6 +122,7 @@ const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
     tools: {
       network: new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)),
       endpoints: settings.TARGET_ENDPOINTS,
+      origin: settings.WEBHOOK_ORIGIN,
     },
   })
 

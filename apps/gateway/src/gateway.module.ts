@@ -9,7 +9,6 @@ import {
   networkRules,
 } from '@barnabas/config'
 import { SecretBox, systemClock, tierOf } from '@barnabas/domain'
-import { Network } from '@barnabas/drivers'
 import {
   KafkaBatchStrategy,
   type CatalogReader,
@@ -18,6 +17,7 @@ import {
   type KafkaEdge,
   topicPlan,
 } from '@barnabas/kafka'
+import { Network } from '@barnabas/drivers'
 import { openStorage, Storage } from '@barnabas/storage'
 import {
   Health,
@@ -56,6 +56,7 @@ import { TestEventsController } from './test-events/test-events.controller.js'
 import { TestEventsService, type TestEventTools } from './test-events/test-events.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
+import { Verifier } from './verification/verifier.js'
 
 const CONTROLLERS = [
   PublishController,
@@ -103,7 +104,8 @@ export class GatewayModule {
     })
     const producer = kafka.createProducer()
     const again = redeliveriesOf(settings, { storage, catalog: reader, producer, policies, log })
-    const tools = { secrets, policies, log, topics: settings.TOPICS, verdict: verdictOf(settings) }
+    const checks = checksOf(settings, secrets, log)
+    const tools = { secrets, policies, log, topics: settings.TOPICS, ...checks }
     const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
@@ -111,7 +113,7 @@ export class GatewayModule {
       providers: [
         { provide: AcceptEvent, useValue: acceptEvent },
         { provide: TenantsService, useValue: new TenantsService(storage, propagation) },
-        { provide: DestinationsService, useValue: destinations },
+        { provide: DestinationsService, useValue: new DestinationsService(storage, propagation, tools) },
         { provide: FiltersService, useValue: new FiltersService(storage) },
         { provide: SwitchesService, useValue: new SwitchesService(storage, propagation, log) },
         { provide: LogService, useValue: new LogService(storage, { secrets, policies }) },
@@ -150,6 +152,16 @@ const policiesOf = (settings: GatewaySettings, { catalog }: CatalogReader): Poli
     clock: systemClock,
   })
 
+/** What asks targets, and judges them, reaches them as the dispatcher does. */
+function checksOf(settings: GatewaySettings, secrets: SecretBox, log: Logger) {
+  const network = networkOf(settings)
+  const { TARGET_ENDPOINTS: endpoints, WEBHOOK_ORIGIN: origin } = settings
+  return {
+    verdict: new TargetVerdict(network),
+    verifier: new Verifier({ network, endpoints, origin, secrets, log }),
+  }
+}
+
 /** What people ask for by hand. */
 function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools & TestEventTools): Provider[] {
   const common = {
@@ -170,8 +182,8 @@ function redeliveriesOf(settings: GatewaySettings, tools: RedeliverTools & TestE
   ]
 }
 
-const verdictOf = (settings: GatewaySettings): TargetVerdict =>
-  new TargetVerdict(new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)))
+const networkOf = (settings: GatewaySettings): Network =>
+  new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings))
 
 /** What no destination may be, whatever else is allowed. */
 const ownAddresses = (settings: GatewaySettings): string[] => [

@@ -154,6 +154,14 @@ export const endpoints = (options: { about: string }): Field<ReadonlyMap<string,
     { ...options, default: new Map<string, string>(), show: () => '' },
   )
 
+/** The name of a host as DNS has it. */
+export const hostName = (options: Options<string>): Field<string> =>
+  field(
+    'the name of a host',
+    (raw) => (/^(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*$/i.test(raw) ? good(raw) : bad),
+    options,
+  )
+
 /** `host:port`, comma-separated. */
 export function hostPorts(options: Options<readonly string[]>): Field<readonly string[]> {
   const read: Field<readonly string[]>['read'] = (raw) => {

@@ -5,6 +5,7 @@ import {
   durations,
   endpoints,
   flag,
+  hostName,
   hostPorts,
   integer,
   keyRing,
@@ -144,6 +145,11 @@ export const targetSettings = {
         'Forward proxy that every connection to a destination goes through, http://user:password@host:port; it resolves the names.',
     }),
   ),
+  WEBHOOK_ORIGIN: hostName({
+    default: 'barnabas.internal',
+    about:
+      'Name by which webhooks that are asked for their consent know this system (WebHook-Request-Origin).',
+  }),
 } as const
 
 /** The rules of the network that the settings stand for, in the form of the drivers. `own`: `host:port` of ours. */

@@ -41,6 +41,7 @@ export const CODES = {
   unauthorized: 'The API key is missing or wrong.',
   not_found: 'There is no such thing.',
   conflict: 'A thing with this id already exists.',
+  not_verified: 'The target of the destination has not said that it wants events.',
   topic_not_selected: 'The destination does not select the topic of the event.',
   too_many_redeliveries: 'The delivery was asked for again as often as MAX_REDELIVERIES allows.',
   redrive_overlaps: 'Another redrive of the same dead letters is running.',

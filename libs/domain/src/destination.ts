@@ -14,8 +14,8 @@ export interface TenantEntry {
   readonly deletedAt: string | null
 }
 
-/** Why a destination gets nothing at the moment. */
-export type DisabledReason = 'requested' | 'gone' | 'consecutive_failures'
+/** Why a destination gets nothing at the moment. `pending_verification`: its target has not consented yet. */
+export type DisabledReason = 'requested' | 'gone' | 'consecutive_failures' | 'pending_verification'
 
 /** How fast attempts may begin: at most `count` in any span of `perMs`, evenly spaced. */
 export interface RateLimit {

@@ -3,6 +3,7 @@ import {
   Controller,
   Delete,
   Get,
+  HttpCode,
   Inject,
   Param,
   Patch,
@@ -61,6 +62,16 @@ export class DestinationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return told(reply, await this.destinations.enable(tenantId, id))
+  }
+
+  @Post(':id/verify')
+  @HttpCode(200)
+  async verify(
+    @Param('tenantId') tenantId: string,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return told(reply, await this.destinations.verify(tenantId, id))
   }
 
   @Put(':id/disable')

@@ -21,7 +21,16 @@ import type { Logger } from '@barnabas/telemetry'
 import type { Propagation } from '../catalog/propagation.js'
 import { ApiError, notFound, validationFailed } from '../http/api-error.js'
 import type { Propagated } from '../tenants/tenants.service.js'
-import { changedSettings, newSettings, openCredentials, sealCredentials } from './credentials.js'
+import { awaitingConsent, needsConsent, refuseUnverified } from '../verification/consent.js'
+import { Verification } from '../verification/verification.js'
+import { questionOf, type Verifier } from '../verification/verifier.js'
+import {
+  changedSettings,
+  newSettings,
+  openCredentials,
+  sealCredentials,
+  type CheckedSettings,
+} from './credentials.js'
 import { merge, readCreate, readPatch, type PatchInput } from './destination-input.js'
 import { mergeLimits, type LimitsPatch } from './limits-input.js'
 import { destinationJson, type DestinationJson, type ShowTools } from './destination-json.js'
@@ -29,6 +38,7 @@ import type { TargetVerdict } from './target-verdict.js'
 
 export interface DestinationTools extends ShowTools {
   readonly log: Logger
+  readonly verifier: Verifier
   /** Topics that may be published to; empty = any. */
   readonly topics: readonly string[]
   readonly verdict: TargetVerdict
@@ -37,16 +47,20 @@ export interface DestinationTools extends ShowTools {
 /** A change, and the secrets that were made for it. */
 interface Patched {
   readonly change: DestinationChange
-  readonly made: Readonly<Record<string, string>>
+  readonly made?: Readonly<Record<string, string>>
 }
 
 /** Rules and transactions of destinations. Credentials are sealed before they leave this class. */
 export class DestinationsService {
+  private readonly verification: Verification
+
   constructor(
     private readonly storage: Storage,
     private readonly propagation: Propagation,
     private readonly tools: DestinationTools,
-  ) {}
+  ) {
+    this.verification = new Verification(storage, tools.verifier, tools.log)
+  }
 
   /** A secret that was generated is in this one answer; every other answer masks it. */
   async create(tenantId: string, body: unknown): Promise<Propagated<DestinationJson>> {
@@ -55,10 +69,13 @@ export class DestinationsService {
     const limits = merged(NO_LIMITS, input.limits ?? null)
     const settings = newSettings(driver, input)
     await this.tools.verdict.check(driver, settings)
+    const question = questionOf(driver, settings)
+    await this.tools.verifier.refuseMistakes(question)
     const uid = newDestinationUid()
     const created = await this.storage.transaction((tx) =>
       createDestination(tx, {
         ...input,
+        ...(needsConsent(null, question) ? awaitingConsent(input.disabledAt) : {}),
         uid,
         tenantId,
         id: input.id ?? newDestinationId(),
@@ -76,8 +93,8 @@ export class DestinationsService {
         `the tenant has a destination with the id "${input.id ?? ''}" already`,
       )
     }
-    const row = created.value
-    this.tools.log.info(this.fields(row), 'destination.created')
+    this.tools.log.info(this.fields(created.value), 'destination.created')
+    const row = await this.verification.settle(created.value)
     return { value: this.json(row, settings.made), isPropagated: await this.propagation.until([row.entry]) }
   }
 
@@ -95,21 +112,26 @@ export class DestinationsService {
 
   async patch(tenantId: string, id: string, body: unknown): Promise<Propagated<DestinationJson>> {
     const input = readPatch(body, this.tools.topics)
-    if (input.config || input.credentials) await this.judgePatch(tenantId, id, input)
+    if (input.config || input.credentials) await this.examine(tenantId, id, input)
     return this.change(tenantId, id, 'destination.changed', (current) => this.applyPatch(current, input))
   }
 
   enable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
-    return this.change(tenantId, id, 'destination.enabled', () => ({
-      change: { disabledAt: null },
-      made: {},
-    }))
+    return this.change(tenantId, id, 'destination.enabled', (current) => {
+      refuseUnverified(current, this.tools.verifier.questionOf(current))
+      return { change: { disabledAt: null } }
+    })
+  }
+
+  /** Asks the target again whether it wants events. Throws 409, with what it said, when it does not. */
+  async verify(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
+    const row = await this.verification.again(tenantId, id)
+    return { value: this.json(row), isPropagated: await this.propagation.until([row.entry]) }
   }
 
   disable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
     return this.change(tenantId, id, 'destination.disabled', ({ entry }) => ({
       change: disabling(entry.disabledAt, new Date().toISOString()),
-      made: {},
     }))
   }
 
@@ -129,17 +151,20 @@ export class DestinationsService {
     step: string,
     change: (current: DestinationRow) => Patched,
   ): Promise<Propagated<DestinationJson>> {
-    let made: Patched['made'] = {}
+    let made: Patched['made']
+    let needsVerdict = false
     const row = await this.storage.transaction((tx) =>
       updateDestination(tx, tenantId, id, (current) => {
         const patched = change(current)
         made = patched.made
+        needsVerdict = patched.change.disabledReason === 'pending_verification'
         return patched.change
       }),
     )
     if (!row) throw notFound('destination')
     this.tools.log.info(this.fields(row), step)
-    return { value: this.json(row, made), isPropagated: await this.propagation.until([row.entry]) }
+    const settled = needsVerdict ? await this.verification.settle(row) : row
+    return { value: this.json(settled, made), isPropagated: await this.propagation.until([settled.entry]) }
   }
 
   private applyPatch(current: DestinationRow, input: PatchInput): Patched {
@@ -148,7 +173,8 @@ export class DestinationsService {
       throw validationFailed([{ path: 'type', message: `cannot be changed; it is ${entry.type}` }])
     }
     const { topics, filter, metadata, deliveryMetadata, limits, policy } = input
-    const { change: settings, made } = this.patchSettings(current, input)
+    const settings = this.patchSettings(current, input)
+    if (input.disabledAt === null) refuseUnverified(current, this.tools.verifier.questionOf(current))
     const change = {
       ...(topics ? { topics } : {}),
       ...(filter === undefined ? {} : { filter }),
@@ -159,29 +185,47 @@ export class DestinationsService {
       ...(limits === undefined ? {} : { limits: merged(entry.limits, limits) }),
       policy: { ...entry.policy, ...policy },
       ...switching(entry.disabledAt, input.disabledAt),
-      ...settings,
+      ...settings.change,
+    }
+    return { ...settings, change }
+  }
+
+  /** Config and credentials are merged with what is there and then checked as a whole. */
+  private patchSettings(current: DestinationRow, input: PatchInput): Patched {
+    const { entry } = current
+    if (!input.config && !input.credentials) return { change: {} }
+    const { secrets, verifier } = this.tools
+    const settings = this.settingsAfter(current, input)
+    const { config, credentials, made } = settings
+    const isAsked = needsConsent(verifier.questionOf(current), questionOf(driverOf(entry.type), settings))
+    const change = {
+      config,
+      sealedCredentials: sealCredentials(secrets, entry.uid, credentials),
+      ...(isAsked ? awaitingConsent(entry.disabledAt) : {}),
     }
     return { change, made }
   }
 
-  /** Ahead of the transaction: a lookup would hold its row. What a second patch changes meanwhile, deliveries judge. */
-  private async judgePatch(tenantId: string, id: string, input: PatchInput): Promise<void> {
-    const row = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
-    if (!row) throw notFound('destination')
-    await this.tools.verdict.check(driverOf(row.entry.type), this.patchedSettings(row, input))
-  }
-
-  private patchSettings(row: DestinationRow, input: PatchInput): Patched {
-    if (!input.config && !input.credentials) return { change: {}, made: {} }
-    const { config, credentials, made } = this.patchedSettings(row, input)
-    const sealedCredentials = sealCredentials(this.tools.secrets, row.entry.uid, credentials)
-    return { change: { config, sealedCredentials }, made }
-  }
-
   /** Config and credentials are merged with what is there and then checked as a whole. */
-  private patchedSettings({ entry }: DestinationRow, input: PatchInput) {
+  private settingsAfter({ entry }: DestinationRow, input: PatchInput): CheckedSettings {
     const current = { config: entry.config, credentials: openCredentials(this.tools.secrets, entry) }
     return changedSettings(driverOf(entry.type), current, input)
+  }
+
+  /**
+   * Ahead of the transaction: names are looked up and targets asked while no row is locked. What another change brings
+   * meanwhile is asked about by itself, and judged at each delivery.
+   */
+  private async examine(tenantId: string, id: string, input: PatchInput): Promise<void> {
+    const row = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
+    if (!row) throw notFound('destination')
+    const { verdict, verifier } = this.tools
+    const driver = driverOf(row.entry.type)
+    const settings = this.settingsAfter(row, input)
+    await verdict.check(driver, settings)
+    if (driver.verification?.purpose !== 'check') return
+    const question = questionOf(driver, settings)
+    if (question?.subject !== verifier.questionOf(row)?.subject) await verifier.refuseMistakes(question)
   }
 
   /** `made`: secrets that this answer shows, and no other. */

@@ -31,7 +31,7 @@ export function openKafka(settings: KafkaSettings, network: Network): Sender {
     {
       brokers: config.brokers.split(',').map((broker) => broker.trim()),
       topic: config.topic,
-      tls: config.tls === 'true' ? tlsOptions(settings) : undefined,
+      tls: tlsOptions(settings) ?? undefined,
       login: loginOf(settings, tokens),
       keyTemplate: config.partition_key_template,
       format: config.format,

@@ -4,7 +4,7 @@ import { defineDriver } from '../driver.js'
 import { checkbox, hostPort, readHostPort, secret, template, text } from '../fields.js'
 import type { Address } from '../network/network.js'
 import { openTemplate } from '../template.js'
-import { checkTls, tlsFields, tlsOptions } from '../tls-settings.js'
+import { checkTlsSettings, tlsFields, tlsOptions } from '../tls-settings.js'
 import { MqttSender } from './mqtt.sender.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
@@ -63,7 +63,7 @@ export const mqtt = defineDriver({
     ...tls.credentials,
   },
   target: ({ server_url }) => ({ target: server_url, targetUrl: null }),
-  check: checkTls,
+  check: checkTlsSettings,
   addresses: ({ config }) => [{ path: 'config.server_url', ...addressOf(config.server_url) }],
   open: (settings, { network }) => {
     const { config, credentials } = settings

@@ -37,6 +37,8 @@ export interface NewDestination {
   /** Default: the tenant's, and that of the settings. */
   readonly policy?: PolicyOverrides | undefined
   readonly disabledAt: string | null
+  /** Of one that is disabled; default: `requested`. */
+  readonly disabledReason?: DisabledReason | undefined
   readonly createdAt?: string | undefined
   readonly updatedAt?: string | undefined
 }
@@ -69,7 +71,7 @@ export async function createDestination(
     limits: given.limits ?? null,
     policy: given.policy ?? null,
     disabledAt: given.disabledAt === null ? null : new Date(given.disabledAt),
-    disabledReason: given.disabledAt === null ? null : 'requested',
+    disabledReason: given.disabledAt === null ? null : (given.disabledReason ?? 'requested'),
     enableEpoch: 0,
     publishedVersion: 0,
     createdAt,
