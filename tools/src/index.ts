@@ -34,3 +34,4 @@ export {
 export { prepareElasticMq, startElasticMq, type ElasticMq } from './targets/elasticmq.js'
 export { prepareMoto, startMoto, type Moto } from './targets/moto.js'
 export { startSecuredKafka, type SecuredKafka, type SecuredKafkaOptions } from './targets/kafka-secured.js'
+export { startSchemaRegistry, type SchemaRegistryTarget } from './targets/schema-registry.js'

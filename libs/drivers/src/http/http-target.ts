@@ -26,15 +26,22 @@ export type HttpResponse = ResponseSummary & { readonly status: number }
 
 /**
  * One origin, reached over connections of its own. Follows no redirect, decompresses nothing, reads answers up to
- * `MAX_RESPONSE_BYTES`. Safe for concurrent use.
+ * `MAX_RESPONSE_BYTES` unless told otherwise. Safe for concurrent use.
  */
 export class HttpTarget {
   private readonly pool: Pool
   private readonly path: string
   private closing: Promise<void> | null = null
 
-  /** `tls`: client certificate and authority, for https. */
-  constructor(url: string, network: Network, options: { readonly tls?: ConnectionOptions } = {}) {
+  private readonly maxResponseBytes: number
+
+  /** `tls`: client certificate and authority, for https. `maxResponseBytes`: for answers that are to be understood. */
+  constructor(
+    url: string,
+    network: Network,
+    options: { readonly tls?: ConnectionOptions; readonly maxResponseBytes?: number } = {},
+  ) {
+    this.maxResponseBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES
     const { origin, pathname, search } = new URL(url)
     this.path = pathname + search
     const { tls } = options
@@ -59,7 +66,7 @@ export class HttpTarget {
       body: body ?? null,
       signal,
     })
-    return summarise(response)
+    return summarise(response, this.maxResponseBytes)
   }
 
   /** Ends when the requests under way have ended. Safe to call twice. */
@@ -100,13 +107,13 @@ function resumingConnector(network: Network, tls: ConnectionOptions): buildConne
  * Reads the answer's body up to the cap; what comes after it is not waited for. The status has said already whether
  * the target took the event, so a body that breaks off, or never ends, only cuts what is kept of it.
  */
-async function summarise(response: Dispatcher.ResponseData): Promise<HttpResponse> {
+async function summarise(response: Dispatcher.ResponseData, maxBytes: number): Promise<HttpResponse> {
   const chunks: Buffer[] = []
   let bytes = 0
   let isBodyCut = false
   try {
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
-      const room = MAX_RESPONSE_BYTES - bytes
+      const room = maxBytes - bytes
       isBodyCut = chunk.length > room
       chunks.push(isBodyCut ? chunk.subarray(0, room) : chunk)
       bytes += chunk.length

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import type { Problem } from '@barnabas/domain'
-import { isIP } from 'node:net'
 import { defineDriver } from '../driver.js'
 import { checkbox, hostPort, readHostPort, secret, select, template, text, url } from '../fields.js'
 import { addressOfUrl } from '../network/http.js'
-import { authorityField, checkTlsSettings, clientCertificateFields } from '../tls-settings.js'
+import { authorityField, clientCertificateFields } from '../tls-settings.js'
 import { FORMATS } from './kafka.format.js'
-import { openKafka, type KafkaSettings } from './kafka.open.js'
+import { checkKafka } from './kafka.check.js'
+import { openKafka } from './kafka.open.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
 const asset = (name: string): string =>
@@ -82,6 +81,17 @@ export const kafka = defineDriver({
       description: 'For OAUTHBEARER: the scope that is asked for, where the token endpoint needs one.',
       required: false,
     }),
+    schema_registry_url: url({
+      label: 'Schema registry URL',
+      description:
+        'Base URL of a registry with the API of Confluent. When given, payloads are encoded by the latest schema of the subject.',
+      required: false,
+    }),
+    schema_subject: text({
+      label: 'Schema subject',
+      description: 'The subject in the schema registry. The name of the topic with -value unless given.',
+      required: false,
+    }),
   },
   credentials: {
     username: text({
@@ -95,37 +105,29 @@ export const kafka = defineDriver({
       required: false,
     }),
     ...clientCertificateFields,
+    schema_registry_username: text({
+      label: 'Schema registry user',
+      description:
+        'The user of the schema registry, or the key of its API. Leave it empty when it needs none.',
+      required: false,
+    }),
+    schema_registry_password: secret({
+      label: 'Schema registry password',
+      description: 'The password of the user of the schema registry, or the secret of its API key.',
+      required: false,
+    }),
   },
   target: ({ brokers, topic }) => ({ target: `${brokers} / ${topic}`, targetUrl: null }),
-  check: (settings) => [...checkLogin(settings), ...checkBrokers(settings), ...checkTlsSettings(settings)],
+  check: (settings) => checkKafka(settings),
   addresses: ({ config }) => [
     ...config.brokers.split(',').flatMap((broker) => {
       const address = readHostPort(broker.trim())
       return address ? [{ path: 'config.brokers', ...address }] : []
     }),
-    ...(config.oauth_token_url === undefined
-      ? []
-      : [{ path: 'config.oauth_token_url', ...addressOfUrl(config.oauth_token_url) }]),
+    ...(['oauth_token_url', 'schema_registry_url'] as const).flatMap((name) => {
+      const named = config[name]
+      return named === undefined ? [] : [{ path: `config.${name}`, ...addressOfUrl(named) }]
+    }),
   ],
   open: (settings, { network }) => openKafka(settings, network),
 })
-
-function checkLogin({ config, credentials }: KafkaSettings): Problem[] {
-  if (config.sasl_mechanism === 'none') return []
-  const problems: Problem[] = []
-  for (const name of ['username', 'password'] as const) {
-    if (credentials[name] === undefined)
-      problems.push({ path: `credentials.${name}`, message: 'is required' })
-  }
-  if (config.sasl_mechanism === 'oauthbearer' && config.oauth_token_url === undefined)
-    problems.push({ path: 'config.oauth_token_url', message: 'is required with oauthbearer' })
-  return problems
-}
-
-/** The client library would cut such an address at its first colon. */
-function checkBrokers({ config }: KafkaSettings): Problem[] {
-  const isIPv6 = config.brokers
-    .split(',')
-    .some((broker) => isIP(readHostPort(broker.trim())?.host ?? '') === 6)
-  return isIPv6 ? [{ path: 'config.brokers', message: 'must be names or IPv4 addresses' }] : []
-}

@@ -2,6 +2,7 @@ import type { Sender } from '../driver.js'
 import type { Network } from '../network/network.js'
 import { tlsOptions, type TlsSettings } from '../tls-settings.js'
 import type { Format } from './kafka.format.js'
+import { SchemaRegistry } from './kafka.registry.js'
 import type { Login } from './kafka.sasl.js'
 import { KafkaSender } from './kafka.sender.js'
 import { TokenSource } from './kafka.token.js'
@@ -17,16 +18,21 @@ export interface KafkaSettings extends TlsSettings {
     readonly format: Format
     readonly oauth_token_url?: string
     readonly oauth_scope?: string
+    readonly schema_registry_url?: string
+    readonly schema_subject?: string
   }
   readonly credentials: TlsSettings['credentials'] & {
     readonly username?: string
     readonly password?: string
+    readonly schema_registry_username?: string
+    readonly schema_registry_password?: string
   }
 }
 
 export function openKafka(settings: KafkaSettings, network: Network): Sender {
   const { config } = settings
   const tokens = tokenSource(settings, network)
+  const registry = registryOf(settings, network)
   const sender = new KafkaSender(
     {
       brokers: config.brokers.split(',').map((broker) => broker.trim()),
@@ -35,6 +41,7 @@ export function openKafka(settings: KafkaSettings, network: Network): Sender {
       login: loginOf(settings, tokens),
       keyTemplate: config.partition_key_template,
       format: config.format,
+      registry,
     },
     network,
   )
@@ -42,7 +49,7 @@ export function openKafka(settings: KafkaSettings, network: Network): Sender {
     send: (event, attempt, signal) => sender.send(event, attempt, signal),
     close: async () => {
       await sender.close()
-      await tokens?.close()
+      await Promise.all([tokens?.close(), registry?.close()])
     },
   }
 }
@@ -52,6 +59,14 @@ function tokenSource({ config, credentials }: KafkaSettings, network: Network): 
   if (mechanism !== 'oauthbearer' || url === undefined) return null
   const { username: clientId = '', password: clientSecret = '' } = credentials
   return new TokenSource({ url, clientId, clientSecret, scope }, network)
+}
+
+function registryOf({ config, credentials }: KafkaSettings, network: Network): SchemaRegistry | undefined {
+  const { schema_registry_url: url, topic } = config
+  if (url === undefined) return undefined
+  const { schema_registry_username: username, schema_registry_password: password = '' } = credentials
+  const login = username === undefined ? undefined : { username, password }
+  return new SchemaRegistry({ url, subject: config.schema_subject ?? `${topic}-value`, login }, network)
 }
 
 function loginOf({ config, credentials }: KafkaSettings, tokens: TokenSource | null): Login | undefined {

@@ -8,10 +8,13 @@ import { KafkaClient, type KafkaClientOptions } from './kafka.client.js'
 import { formatEvent, type Format } from './kafka.format.js'
 import { Lanes, type OutgoingRecord } from './kafka.lanes.js'
 import { isOfConnection, isOfRecord, outcomeOfKafkaError } from './kafka.outcome.js'
+import type { SchemaRegistry } from './kafka.registry.js'
 
 export interface KafkaSenderOptions extends KafkaClientOptions {
   readonly keyTemplate: string
   readonly format: Format
+  /** Undefined: payloads go out as they are. */
+  readonly registry: SchemaRegistry | undefined
 }
 
 /** Longer than the three tries of kafkajs, for callers without a limit of their own. */
@@ -67,12 +70,20 @@ export class KafkaSender implements Sender {
     await Promise.all(this.closings)
   }
 
-  private recordOf(event: OutgoingEvent, attempt: AttemptInfo): Promise<OutgoingRecord | Outcome> {
+  private async recordOf(event: OutgoingEvent, attempt: AttemptInfo): Promise<OutgoingRecord | Outcome> {
     const key = this.key.evaluate(event, attempt)
-    if (!key.ok)
-      return Promise.resolve(failedWith('template_failed', `The partition key template ${key.failure}.`))
+    if (!key.ok) return failedWith('template_failed', `The partition key template ${key.failure}.`)
     const { value, headers } = formatEvent(this.options.format, event, attempt)
-    return Promise.resolve({ key: key.value, value, headers })
+    const { registry } = this.options
+    if (!registry) return { key: key.value, value, headers }
+    const encoded = await registry.encode(value)
+    if (!encoded.ok) return encoded.failure
+    const { contentType } = encoded.value
+    return {
+      key: key.value,
+      value: encoded.value.value,
+      headers: { ...headers, ...(contentType === null ? {} : { 'content-type': contentType }) },
+    }
   }
 
   private async produce(

@@ -47,6 +47,10 @@ export class KafkaHarness implements DriverHarness {
     'config.partition_key_template': (valid) => withConfig(valid, { partition_key_template: 'x(' }),
     'config.format': (valid) => withConfig(valid, { format: 'xml' }),
     'config.oauth_token_url': (valid) => withConfig(valid, { sasl_mechanism: 'oauthbearer' }),
+    'credentials.schema_registry_username': (valid) => ({
+      ...valid,
+      credentials: { ...valid.credentials, schema_registry_password: 'x' },
+    }),
     'credentials.password': (valid) => ({ ...valid, credentials: { username: 'writer' } }),
     'credentials.client_certificate': (valid) => ({
       ...valid,
