@@ -39,6 +39,7 @@ interface Matched {
 class EventBridgeHarness extends AwsHarness {
   readonly matched: Matched[] = []
 
+  readonly publicHost = 'events.us-east-1.amazonaws.com'
   readonly invalid = {
     ...INVALID,
     'config.event_bus_name': changing({ event_bus_name: 'arn:aws:sqs:us-east-1:1:q' }),

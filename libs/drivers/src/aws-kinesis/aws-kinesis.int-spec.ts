@@ -19,6 +19,7 @@ import { awsKinesis } from './aws-kinesis.driver.js'
 const StreamName = 'events'
 
 class KinesisHarness extends AwsHarness {
+  readonly publicHost = 'kinesis.us-east-1.amazonaws.com'
   readonly invalid = {
     ...INVALID,
     'config.stream_name': changing({ stream_name: 'a/b' }),

@@ -16,9 +16,10 @@ import type { Arrived } from '../testing/describe-driver.js'
 import { testTools } from '../testing/test-tools.js'
 import { awsS3 } from './aws-s3.driver.js'
 
-const Bucket = 'my.events-1'
+const Bucket = 'my-events-1'
 
 class S3Harness extends AwsHarness {
+  readonly publicHost = 'my-events-1.s3.us-east-1.amazonaws.com'
   readonly invalid = {
     ...INVALID,
     'config.bucket': changing({ bucket: 'My_Bucket/x' }),

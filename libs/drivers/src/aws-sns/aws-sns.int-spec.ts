@@ -21,16 +21,19 @@ import { awsSns } from './aws-sns.driver.js'
 
 const arnOf = (service: string, name: string): string => `arn:aws:${service}:${REGION}:${ACCOUNT}:${name}`
 
+/** The region is a part of the topic's ARN. */
+const { 'config.region': _region, ...INVALID_BUT_REGION } = INVALID
+
 /** A queue is subscribed to the topic: what is in the queue has arrived. */
 class SnsHarness extends AwsHarness {
   private readonly received: Arrived[] = []
 
+  readonly publicHost = 'sns.us-east-1.amazonaws.com'
   readonly invalid = {
-    'config.colour': changing({ colour: 'red' }),
+    ...INVALID_BUT_REGION,
     'config.topic_arn': changing({ topic_arn: arnOf('sqs', 'events') }),
     'config.subject_template': changing({ subject_template: 'data.[' }),
     'config.message_group_id_template': changing({ message_group_id_template: 'data.[' }),
-    'config.endpoint': INVALID['config.endpoint'] as (valid: RawSettings) => RawSettings,
   }
 
   protected prepare(): Promise<void> {

@@ -21,6 +21,7 @@ import { awsSqs } from './aws-sqs.driver.js'
 class SqsHarness extends AwsHarness {
   private readonly received = new Map<string, Arrived>()
 
+  readonly publicHost = 'sqs.us-east-1.amazonaws.com'
   readonly invalid = {
     ...INVALID,
     'config.queue_url': (valid: RawSettings) => ({ ...valid, config: { queue_url: 'events' } }),

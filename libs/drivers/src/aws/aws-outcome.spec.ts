@@ -69,10 +69,10 @@ describe('outcomeOfAwsError', () => {
 
   it('repeats the name of an error to the tenant, and nothing else of what a target says', () => {
     const detailOf = (name: string) => outcomeOfAwsError({ name, $metadata: { httpStatusCode: 403 } }, NOW_MS)
+    const without = 'AWS refused the credentials, or they do not allow this.'
     expect(detailOf('InvalidToken')).toMatchObject({ detail: expect.stringContaining('(InvalidToken)') })
-    expect(detailOf('<script>').kind === 'permanent' && detailOf('<script>')).toMatchObject({
-      detail: 'AWS refused the credentials, or they do not allow this.',
-    })
+    for (const name of ['<script>', 'SyntaxError', 'x'.repeat(81), ''])
+      expect(detailOf(name)).toMatchObject({ detail: without })
   })
 })
 

@@ -76,11 +76,14 @@ const SENTENCES: Partial<Record<Code, string>> = {
 
 /** What is repeated of a target's answer; anything longer or with other characters is no name of an error. */
 const SAFE_NAME = /^[A-Za-z0-9._:#-]{1,80}$/
+/** The SDK's own when it could not read the answer. */
+const NO_NAME = /^(Syntax|Type|Range|Unknown)?Error$/
 
 function outcomeOfName(name: string, code: Code, retryAfterMs?: number): Outcome {
   const sentence = SENTENCES[code]
   if (sentence === undefined) return failedWith(code)
-  return failedWith(code, `${sentence}${SAFE_NAME.test(name) ? ` (${name})` : ''}.`, retryAfterMs)
+  const shown = SAFE_NAME.test(name) && !NO_NAME.test(name) ? ` (${name})` : ''
+  return failedWith(code, `${sentence}${shown}.`, retryAfterMs)
 }
 
 /** The outcome of one entry of a batch that failed. */

@@ -40,6 +40,7 @@ export abstract class AwsHarness implements DriverHarness {
   private readonly earlier: Arrived[] = []
 
   abstract readonly invalid: DriverHarness['invalid']
+  abstract readonly publicHost: string
 
   /** Makes the queue, topic … that the settings name; the stand-in is empty. */
   protected abstract prepare(): Promise<void>

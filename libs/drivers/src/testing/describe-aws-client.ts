@@ -11,7 +11,7 @@ import { newEventId, type Outcome } from '@barnabas/domain'
 import { anEventMeta } from '@barnabas/testing'
 import type { AwsFaults } from '@barnabas/tools'
 import type { Driver, RawSettings, Sender, SenderTools } from '../driver.js'
-import { Network } from '../network/network.js'
+import { LOOPBACK_RULES, Network, type DialOptions } from '../network/network.js'
 import { testTools } from './test-tools.js'
 
 interface Harness {
@@ -21,6 +21,18 @@ interface Harness {
   settings(): RawSettings
   publicSettings(): RawSettings
   settingsOf(endpoint: string): RawSettings
+  /** Where AWS serves `publicSettings`. */
+  readonly publicHost: string
+}
+
+/** Writes down what is dialled, and lets nothing out. */
+class RecordingNetwork extends Network {
+  readonly dialled: string[] = []
+
+  override connect({ host, port, tls }: DialOptions) {
+    this.dialled.push(`${tls ? 'tls' : 'plain'} ${host}:${port}`)
+    return super.connect({ host: '127.0.0.1', port: 1 })
+  }
 }
 
 /** Nothing that is not public may be reached. */
@@ -88,6 +100,13 @@ export function describeAwsClient(driver: Driver, harness: Harness): void {
       const tools = { network: new Network(STRICT), endpoints: new Map([[driver.type, harness.faults.url]]) }
       expect((await send(harness.publicSettings(), tools)).kind).toBe('delivered')
       expect((await send(harness.settings(), tools)).code).toBe('address_blocked')
+    })
+
+    it('dials the public host of AWS when neither tenant nor operator names another', async () => {
+      const network = new RecordingNetwork(LOOPBACK_RULES)
+      const outcome = await send(harness.publicSettings(), { network, endpoints: new Map() })
+      expect(outcome).toMatchObject({ kind: 'retryable', code: 'connection_refused' })
+      expect(network.dialled).toEqual([`tls ${harness.publicHost}:443`])
     })
 
     it('names every address outside AWS that the tenant has given', () => {
