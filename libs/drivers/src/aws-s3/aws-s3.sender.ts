@@ -4,7 +4,7 @@ import { AwsClient, type AwsSettings } from '../aws/aws-client.js'
 import { outcomeOfAwsError } from '../aws/aws-outcome.js'
 import type { AttemptInfo, OutgoingEvent, Sender, SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
-import { DELIVERED, failedWith, outcomeOfAbort } from '../outcomes.js'
+import { DELIVERED, failedWith, outcomeOfAbort, unlessAborted } from '../outcomes.js'
 import { openTemplate, type Template } from '../template.js'
 import { s3Object } from './aws-s3.object.js'
 
@@ -41,16 +41,15 @@ export class S3Sender implements Sender {
     })
   }
 
-  async send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
-    if (signal.aborted) return outcomeOfAbort(signal.reason)
-    if (this.isClosing) return failedWith('aborted')
+  send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+    if (signal.aborted) return Promise.resolve(outcomeOfAbort(signal.reason))
+    if (this.isClosing) return Promise.resolve(failedWith('aborted'))
     const put = this.put(event, attempt, signal)
+    const end = (): void => void this.underway.delete(put)
     this.underway.add(put)
-    try {
-      return await put
-    } finally {
-      this.underway.delete(put)
-    }
+    put.then(end, end)
+    // Loading the client takes a moment, and does not stop.
+    return unlessAborted(put, signal)
   }
 
   async close(): Promise<void> {
