@@ -9,6 +9,7 @@ import { hookdeck } from './hookdeck/hookdeck.driver.js'
 import { kafka } from './kafka/kafka.driver.js'
 import { mqtt } from './mqtt/mqtt.driver.js'
 import { nats } from './nats/nats.driver.js'
+import { email } from './email/email.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { redisStream } from './redis-stream/redis-stream.driver.js'
@@ -35,6 +36,8 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, slack, pagerduty, sms, email]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
