@@ -34,6 +34,7 @@ const message = z
   .strictObject({
     text: escaped.min(1).max(40_000),
     unfurl_links: z.boolean().optional(),
+    unfurl_media: z.boolean().optional(),
     blocks: z
       .array(z.discriminatedUnion('type', [header, section]))
       .max(50)

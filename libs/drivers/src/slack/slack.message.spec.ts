@@ -48,6 +48,6 @@ describe('escapedPieces', () => {
 
 describe('slackMessage', () => {
   it('is the text alone without a header', () => {
-    expect(slackMessage('paid', null)).toEqual({ text: 'paid', unfurl_links: false })
+    expect(slackMessage('paid', null)).toEqual({ text: 'paid', unfurl_links: false, unfurl_media: false })
   })
 })
