@@ -47,7 +47,8 @@ describe('escapedPieces', () => {
 })
 
 describe('slackMessage', () => {
-  it('is the text alone without a header', () => {
+  it('is the text alone without a header, or with an empty one', () => {
+    expect(slackMessage('paid', '\n')).toEqual(slackMessage('paid', null))
     expect(slackMessage('paid', null)).toEqual({ text: 'paid', unfurl_links: false, unfurl_media: false })
   })
 })

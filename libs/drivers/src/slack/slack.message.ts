@@ -43,9 +43,9 @@ const NO_PREVIEWS = { unfurl_links: false, unfurl_media: false }
 /** The body of a request to an incoming webhook. With a header `text` is what notifications show. */
 export function slackMessage(text: string, header: string | null): Readonly<Record<string, unknown>> {
   const message = { text: escapedPieces(text, MAX_TEXT_LENGTH, 1)[0] ?? '', ...NO_PREVIEWS }
-  if (header === null) return message
+  const title = escapedPieces(oneLine(header ?? ''), MAX_HEADER_LENGTH, 1)[0]
+  if (title === undefined) return message
   const sections = escapedPieces(text, MAX_SECTION_LENGTH, MAX_SECTIONS)
-  const title = escapedPieces(oneLine(header), MAX_HEADER_LENGTH, 1)[0] ?? ''
   return {
     ...message,
     text: title,

@@ -12,8 +12,8 @@ const asset = (name: string): string =>
 const ORIGIN = 'https://api.twilio.com'
 /** ITU-T E.164: at most 15 digits with the country's. */
 const E164 = /\+[1-9]\d{1,14}/
-/** A number, a short code, or an alphanumeric sender of up to 11 characters. */
-const SENDER = /\+[1-9]\d{1,14}|\d{3,8}|[A-Za-z0-9 ]{1,11}/
+/** A number, a short code, or a sender's name of up to 11 letters, digits and spaces, not of digits alone. */
+const SENDER = /\+[1-9]\d{1,14}|\d{3,8}|(?=[0-9 ]*[A-Za-z])[A-Za-z0-9 ]{1,11}/
 const sid = (prefix: string): RegExp => new RegExp(`${prefix}[0-9a-fA-F]{32}`)
 
 /** A text message by Twilio's API, which others offer too: https://www.twilio.com/docs/messaging/api/message-resource */

@@ -148,6 +148,13 @@ describe('an SMS destination', () => {
     expect(sent).toMatchObject({ MessagingServiceSid: SERVICE })
   })
 
+  it('takes numbers, short codes and names as senders, and no number without its country', async () => {
+    for (const from of ['12345', 'Shop 24', '24 Shop'])
+      expect((await send({ from }, {})).outcome?.kind).toBe('delivered')
+    for (const from of ['015112345678', '123456789', '+0151'])
+      expect((await send({ from }, {})).problems?.map(({ path }) => path)).toEqual(['config.from'])
+  })
+
   it('needs one sender, and not two', async () => {
     for (const config of [
       { from: '', messaging_service_sid: '' },
