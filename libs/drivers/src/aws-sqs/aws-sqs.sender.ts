@@ -1,6 +1,6 @@
 import { AwsClient } from '../aws/aws-client.js'
 import { BatchSender, outcomesById } from '../aws/batch-sender.js'
-import { regionOfUrl } from '../aws/endpoint.js'
+import { regionOfUrls } from '../aws/endpoint.js'
 import type { Sender, SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
 import { DELIVERED } from '../outcomes.js'
@@ -32,7 +32,12 @@ export function openSqs({ config, credentials }: SqsSettings, tools: SenderTools
   const fifo = isFifo(queueUrl)
   const group = config.message_group_id_template ?? (fifo ? DEFAULT_GROUP : undefined)
   const named = endpoint ?? new URL(queueUrl).origin
-  const connection = { type: 'aws_sqs', region: region ?? regionOfUrl(named), named, credentials }
+  const connection = {
+    type: 'aws_sqs',
+    region: region ?? regionOfUrls(endpoint === undefined ? [queueUrl] : [queueUrl, endpoint]),
+    named,
+    credentials,
+  }
   const client = new AwsClient(connection, tools, async (settings) => {
     const { SQSClient } = await sdk()
     return new SQSClient({ ...settings, useQueueUrlAsEndpoint: false })

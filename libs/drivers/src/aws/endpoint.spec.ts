@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { testTools } from '../testing/test-tools.js'
-import { endpointOf, regionOfArn, regionOfUrl } from './endpoint.js'
+import { endpointOf, regionOfArn, regionOfUrls } from './endpoint.js'
 
 describe('endpointOf', () => {
   const tools = testTools({ aws_sqs: 'http://10.0.0.9:4566' })
@@ -29,7 +29,7 @@ describe('endpointOf', () => {
   })
 })
 
-describe('regionOfUrl', () => {
+describe('regionOfUrls', () => {
   it.each([
     ['https://sqs.eu-west-1.amazonaws.com/1/q', 'eu-west-1'],
     ['https://sqs.us-gov-west-1.amazonaws.com/1/q', 'us-gov-west-1'],
@@ -38,7 +38,16 @@ describe('regionOfUrl', () => {
     ['https://queue.amazonaws.com/1/q', 'us-east-1'],
     ['http://localhost:9324/1/q', 'us-east-1'],
   ])('%s → %s', (url, region) => {
-    expect(regionOfUrl(url)).toBe(region)
+    expect(regionOfUrls([url])).toBe(region)
+  })
+
+  it('prefers the queue to the endpoint, and either to none', () => {
+    const [queue, vpc] = [
+      'https://sqs.eu-west-1.amazonaws.com/1/q',
+      'https://x.sqs.eu-west-2.vpce.amazonaws.com',
+    ]
+    expect(regionOfUrls([queue, vpc])).toBe('eu-west-1')
+    expect(regionOfUrls(['http://queue.example.com/1/q', vpc])).toBe('eu-west-2')
   })
 })
 

@@ -38,11 +38,10 @@ export const addressesOf = (path: string, url: string | undefined): NamedAddress
 const DEFAULT_REGION = 'us-east-1'
 const REGION = /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/
 
-/** The region in a host of AWS: `sqs.eu-west-1.amazonaws.com`, `vpce-1-a.sqs.eu-west-1.vpce.amazonaws.com`. */
-export function regionOfUrl(url: string): string {
-  const { hostname } = new URL(url)
-  if (!isAwsHost(hostname)) return DEFAULT_REGION
-  return hostname.split('.').find((label) => REGION.test(label)) ?? DEFAULT_REGION
+/** The first region in a host of AWS: `sqs.eu-west-1.amazonaws.com`, `vpce-1-a.sqs.eu-west-1.vpce.amazonaws.com`. */
+export function regionOfUrls(urls: readonly string[]): string {
+  const hosts = urls.map((url) => new URL(url).hostname).filter(isAwsHost)
+  return hosts.flatMap((host) => host.split('.')).find((label) => REGION.test(label)) ?? DEFAULT_REGION
 }
 
 /** The region in an ARN: `arn:aws:sns:eu-west-1:123456789012:events`. */
