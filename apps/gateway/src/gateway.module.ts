@@ -106,7 +106,6 @@ export class GatewayModule {
     const again = redeliveriesOf(settings, { storage, catalog: reader, producer, policies, log })
     const checks = checksOf(settings, secrets, log)
     const tools = { secrets, policies, log, topics: settings.TOPICS, ...checks }
-    const destinations = new DestinationsService(storage, propagation, tools)
     return {
       module: GatewayModule,
       controllers: CONTROLLERS,

@@ -4,12 +4,12 @@ import { awsKinesis } from './aws-kinesis/aws-kinesis.driver.js'
 import { awsS3 } from './aws-s3/aws-s3.driver.js'
 import { awsSns } from './aws-sns/aws-sns.driver.js'
 import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
+import { email } from './email/email.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { hookdeck } from './hookdeck/hookdeck.driver.js'
 import { kafka } from './kafka/kafka.driver.js'
 import { mqtt } from './mqtt/mqtt.driver.js'
 import { nats } from './nats/nats.driver.js'
-import { email } from './email/email.driver.js'
 import { pagerduty } from './pagerduty/pagerduty.driver.js'
 import { rabbitmq } from './rabbitmq/rabbitmq.driver.js'
 import { redisStream } from './redis-stream/redis-stream.driver.js'
@@ -33,11 +33,10 @@ export const drivers: readonly Driver[] = [
   redisStream,
   mqtt,
   slack,
+  email,
   sms,
   pagerduty,
 ]
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, slack, pagerduty, sms, email]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

@@ -9,9 +9,9 @@ import {
   type Receiver,
 } from '@barnabas/testing'
 import type { Outcome } from '@barnabas/domain'
-import { WebhookSender } from '../webhook/webhook.sender.js'
 import { webhook } from '../webhook/webhook.driver.js'
-import { newSecret, signingKey } from '../webhook/webhook.signature.js'
+import { openUnchecked } from '../webhook/testing/open-webhook.js'
+import { newSecret } from '../webhook/webhook.signature.js'
 import { addressOfUrl } from './http.js'
 import { LOOPBACK_RULES, Network, type NetworkRules } from './network.js'
 
@@ -29,7 +29,7 @@ const secret = newSecret()
 const event = { meta: anEventMeta(), payload: Buffer.from('{"order_id": 1}') }
 
 async function deliver(url: string, network: Network): Promise<Outcome> {
-  const sender = new WebhookSender(url, signingKey(secret), network)
+  const sender = openUnchecked(url, network)
   try {
     return await sender.send(event, { number: 1, deliveryId: 'dlv_1' }, AbortSignal.timeout(10_000))
   } finally {
