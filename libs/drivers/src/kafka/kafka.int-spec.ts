@@ -1,5 +1,5 @@
 import { createServer as createHttpServer } from 'node:http'
-import { connect as connectSocket, createServer, type Server } from 'node:net'
+import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import kafkajs from 'kafkajs'
 import type { EventMeta, Outcome } from '@barnabas/domain'
@@ -7,8 +7,9 @@ import { anEventMeta, eventually } from '@barnabas/testing'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { LOOPBACK_RULES, Network } from '../network/network.js'
 import { describeDriver } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { testNetwork, testTools } from '../testing/test-tools.js'
 import { kafka } from './kafka.driver.js'
+import { TokenSource } from './kafka.token.js'
 import { KafkaHarness } from './testing/kafka-harness.js'
 
 const ATTEMPT = { number: 1, deliveryId: 'dlv_1' }
@@ -182,14 +183,16 @@ describe('the login', () => {
     const requests: string[] = []
     let answer: () => { status: number; body: object } = () => ({ status: 500, body: {} })
 
-    async function openWithToken(): Promise<Sender> {
-      requests.splice(0)
-      const endpoint = createHttpServer((request, response) => {
+    const tokenEndpoint = () =>
+      createHttpServer((request, response) => {
         requests.push(String(request.headers.authorization))
         const { status, body } = answer()
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
       })
-      const port = await listen(endpoint)
+
+    async function openWithToken(): Promise<Sender> {
+      requests.splice(0)
+      const port = await listen(tokenEndpoint())
       return openWith({ sasl_mechanism: 'oauthbearer', oauth_token_url: `http://127.0.0.1:${port}/token` })
     }
 
@@ -199,6 +202,28 @@ describe('the login', () => {
       expect((await send(sender)).code).toBe('accepted')
       expect((await send(sender)).code).toBe('accepted')
       expect(requests).toEqual([`Basic ${Buffer.from('writer:writers-secret').toString('base64')}`])
+    })
+
+    it('asks anew before the token ends, once for all who need it', async () => {
+      answer = () => ({ status: 200, body: { access_token: 'a', expires_in: 100 } })
+      requests.splice(0)
+      const port = await listen(tokenEndpoint())
+      const settings = {
+        url: `http://127.0.0.1:${port}/`,
+        clientId: 'a',
+        clientSecret: 'b',
+        scope: undefined,
+      }
+      let nowMs = 0
+      const tokens = new TokenSource(settings, testNetwork(), () => nowMs)
+      await Promise.all([tokens.get(), tokens.get()])
+      nowMs = 69_999
+      await tokens.get()
+      expect(requests).toHaveLength(1)
+      nowMs = 70_000
+      await Promise.all([tokens.get(), tokens.get()])
+      expect(requests).toHaveLength(2)
+      await tokens.close()
     })
 
     it.each([
@@ -258,6 +283,34 @@ describe('TLS', () => {
     ['the client certificate that the broker wants is missing', () => overTls({})],
   ])('fails when %s', async (_case, sender) => {
     expect(await send(sender())).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
+  })
+})
+
+describe('the connection', () => {
+  it('is closed by the broker when nothing was sent for long, and made again', async () => {
+    const clients = new Set<Socket>()
+    const [host = '', port] = harness.broker.misadvertised.split(':')
+    await listen(
+      createServer((client) => {
+        const upstream = connectSocket(Number(port), host)
+        clients.add(client)
+        for (const socket of [client, upstream]) socket.on('error', () => undefined)
+        client.pipe(upstream).pipe(client)
+      }),
+      harness.broker.elsewherePort,
+    )
+    const brokers = `127.0.0.1:${harness.broker.elsewherePort}`
+    const settings = harness.settings({ brokers, sasl_mechanism: 'none' })
+    const sender = open({ ...settings, credentials: {} })
+    await Promise.all(Array.from({ length: 20 }, () => send(sender)))
+    const connections = clients.size
+    for (const client of clients) client.end()
+    await eventually(() => [...clients].every(({ closed }) => closed))
+    expect((await send(sender)).code).toBe('accepted')
+    // The client has at most two connections to a broker.
+    expect(connections).toBeLessThanOrEqual(2)
+    expect(clients.size).toBeGreaterThan(connections)
+    await sender.close()
   })
 })
 

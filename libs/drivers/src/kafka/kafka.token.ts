@@ -26,7 +26,8 @@ interface Token {
 /** Client credentials grant (RFC 6749 §4.4). Holds the token until shortly before its end; safe for concurrent use. */
 export class TokenSource {
   private readonly target: HttpTarget
-  private token: Promise<Token> | null = null
+  private token: Token | null = null
+  private asking: Promise<Token> | null = null
 
   constructor(
     private readonly settings: TokenSettings,
@@ -38,14 +39,11 @@ export class TokenSource {
 
   /** Rejects with `JudgedError`. */
   async get(): Promise<string> {
-    const kept = await this.token
-    if (kept && kept.usableUntilMs > this.nowMs()) return kept.value
-    const asked = this.ask()
-    this.token = asked
-    asked.catch(() => {
-      if (this.token === asked) this.token = null
-    })
-    return (await asked).value
+    const { token } = this
+    if (token && token.usableUntilMs > this.nowMs()) return token.value
+    this.asking ??= this.ask().finally(() => (this.asking = null))
+    this.token = await this.asking
+    return this.token.value
   }
 
   close(): Promise<void> {

@@ -108,7 +108,10 @@ export async function connectRabbitMq(
   const model = new parts.ChannelModel(connection)
   model.on('error', () => undefined)
   // After a missed heartbeat amqplib only ends its half, which a dead peer never answers.
-  model.once('close', () => socket.destroySoon())
+  model.once('close', (error: unknown) => {
+    if (error) socket.destroy()
+    else socket.destroySoon()
+  })
   return {
     events: model,
     maxFrameBytes: connection.frameMax,

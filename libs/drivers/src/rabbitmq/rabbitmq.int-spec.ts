@@ -83,6 +83,15 @@ describe('a message', () => {
     expect(outcomes.map(({ code }) => code)).toEqual(['accepted', 'event_refused', 'accepted'])
   })
 
+  it('is refused alone when its metadata do not fit into one frame of this broker', async () => {
+    await harness.broker.ctl('eval', 'application:set_env(rabbit, frame_max, 8192).')
+    const sender = openWith()
+    const wrong = anEvent({ metadata: { long: 'v'.repeat(10_000) } })
+    const outcomes = await Promise.all([send(sender), send(sender, wrong), send(sender)])
+    expect(outcomes.map(({ code }) => code)).toEqual(['accepted', 'event_refused', 'accepted'])
+    await harness.broker.ctl('eval', 'application:set_env(rabbit, frame_max, 131072).')
+  })
+
   it('has a routing key from the template', async () => {
     const sender = openWith({ routing_key_template: "join('.', ['order', data.country])" })
     const event = anEvent({}, Buffer.from('{"country":"nl"}'))

@@ -27,3 +27,16 @@ export function keyOf({ messageId, headers }: { messageId?: unknown; headers?: u
   const known = (headers ?? {}) as Record<string, unknown>
   return JSON.stringify([messageId, known['delivery-id'], known['attempt']])
 }
+
+/** Of the other properties and the frame, of which each has at most 255 bytes. */
+const OTHER_BYTES = 2 * 1_024
+/** Type and lengths of one header. */
+const BYTES_PER_HEADER = 6
+
+/** At least as many bytes as the frame has that goes before a message's body. */
+export function headerFrameBytes({ headers }: Options.Publish): number {
+  let bytes = OTHER_BYTES
+  for (const [name, value] of Object.entries(headers as Record<string, string>))
+    bytes += BYTES_PER_HEADER + Buffer.byteLength(name) + Buffer.byteLength(value)
+  return bytes
+}

@@ -1,7 +1,7 @@
 import type { ConfirmChannel, Options } from 'amqplib'
 import type { Outcome } from '@barnabas/domain'
 import { DELIVERED, failedWith } from '../outcomes.js'
-import { keyOf } from './rabbitmq.message.js'
+import { headerFrameBytes, keyOf } from './rabbitmq.message.js'
 import { outcomeOfReply, REPLY } from './rabbitmq.outcome.js'
 
 export interface Message {
@@ -38,9 +38,13 @@ export class Publisher {
   private drained: Promise<void> | null = null
   private isOpen = true
 
-  /** `onTooLarge`: the size that the broker refused. */
+  /**
+   * `maxFrameBytes`: a larger frame would end the connection, and with it all that is under way. `onTooLarge`: the
+   * size that the broker refused.
+   */
   constructor(
     private readonly channel: ConfirmChannel,
+    private readonly maxFrameBytes: number,
     private readonly onTooLarge: (bodyBytes: number) => void,
   ) {
     channel.on('return', ({ properties }: { properties: Parameters<typeof keyOf>[0] }) =>
@@ -59,6 +63,7 @@ export class Publisher {
     if (!this.isOpen) return failedWith('connection_reset')
     if (this.unconfirmed.size >= MAX_UNCONFIRMED)
       return failedWith('throttled', 'The broker has left too many messages unconfirmed.')
+    if (headerFrameBytes(message.options) > this.maxFrameBytes) return noRoom()
     return this.write(message)
   }
 
@@ -79,9 +84,7 @@ export class Publisher {
         if (!this.channel.publish(exchange, routingKey, body, options, confirmed)) this.awaitDrain()
       } catch {
         // Nothing was written: names of more than 255 bytes and tables of more than 64 KiB have no form in AMQP.
-        entry.settle(
-          failedWith('event_refused', 'The metadata of the event do not fit into an AMQP message.'),
-        )
+        entry.settle(noRoom())
       }
     })
   }
@@ -120,6 +123,9 @@ export class Publisher {
     for (const entry of waiting) entry.settle(outcomeOfReply(this.replyCode))
   }
 }
+
+const noRoom = (): Outcome =>
+  failedWith('event_refused', 'The metadata of the event do not fit into an AMQP message.')
 
 export const tooLarge = (): Outcome =>
   failedWith('payload_too_large', 'The event is larger than the broker takes.')

@@ -125,7 +125,12 @@ export class RabbitMqSender implements Sender {
   private async openChannel(session: Session): Promise<Publisher> {
     const channel = await session.connection.openChannel(WAITING_FRAMES)
     channel.once('close', () => (session.publisher = null))
-    return new Publisher(channel, (bytes) => (this.refusedBytes = Math.min(this.refusedBytes, bytes)))
+    const { maxFrameBytes } = session.connection
+    return new Publisher(
+      channel,
+      maxFrameBytes,
+      (bytes) => (this.refusedBytes = Math.min(this.refusedBytes, bytes)),
+    )
   }
 }
 
