@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { defineDriver } from '../driver.js'
-import { checkbox, hostPort, readHostPort, secret, select, template, text, url } from '../fields.js'
+import { checkbox, hostPort, readHostPort, secret, select, template, text } from '../fields.js'
 import { addressOfUrl } from '../network/http.js'
 import { authorityField, clientCertificateFields } from '../tls-settings.js'
+import { optionalFields, registryLoginFields } from './kafka.fields.js'
 import { FORMATS } from './kafka.format.js'
 import { checkKafka } from './kafka.check.js'
 import { openKafka } from './kafka.open.js'
@@ -70,28 +71,7 @@ export const kafka = defineDriver({
         cloudevents_structured: 'CloudEvents, structured mode',
       },
     }),
-    oauth_token_url: url({
-      label: 'OAuth token URL',
-      description:
-        'For OAUTHBEARER: where tokens are given for the user name (client id) and password (client secret).',
-      required: false,
-    }),
-    oauth_scope: text({
-      label: 'OAuth scope',
-      description: 'For OAUTHBEARER: the scope that is asked for, where the token endpoint needs one.',
-      required: false,
-    }),
-    schema_registry_url: url({
-      label: 'Schema registry URL',
-      description:
-        'Base URL of a registry with the API of Confluent. When given, payloads are encoded by the latest schema of the subject.',
-      required: false,
-    }),
-    schema_subject: text({
-      label: 'Schema subject',
-      description: 'The subject in the schema registry. The name of the topic with -value unless given.',
-      required: false,
-    }),
+    ...optionalFields,
   },
   credentials: {
     username: text({
@@ -105,17 +85,7 @@ export const kafka = defineDriver({
       required: false,
     }),
     ...clientCertificateFields,
-    schema_registry_username: text({
-      label: 'Schema registry user',
-      description:
-        'The user of the schema registry, or the key of its API. Leave it empty when it needs none.',
-      required: false,
-    }),
-    schema_registry_password: secret({
-      label: 'Schema registry password',
-      description: 'The password of the user of the schema registry, or the secret of its API key.',
-      required: false,
-    }),
+    ...registryLoginFields,
   },
   target: ({ brokers, topic }) => ({ target: `${brokers} / ${topic}`, targetUrl: null }),
   check: (settings) => checkKafka(settings),
