@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
 import { startStack, type Stack } from './support/stack.js'
 import { describeApi } from './suites/api.js'
+import { describeConsent } from './suites/consent.js'
 import { describeDelivery } from './suites/delivery.js'
 import { describeFiltering } from './suites/filtering.js'
 import { describeFilters } from './suites/filters.js'
@@ -32,6 +33,7 @@ describe('the whole pipeline', () => {
   describeRetries(stack)
   describeTestEvents(stack)
   describeRotation(stack)
+  describeConsent(stack)
   describeRedrive(stack)
   describeDeadLetterDocument(stack)
   describeIngest(stack)
