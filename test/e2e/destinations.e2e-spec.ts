@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { testBrokers } from '@barnabas/testing'
 import { Customers } from './support/customers.js'
-import { KafkaClient } from './support/kafka-client.js'
 import { startStack, type Stack } from './support/stack.js'
 import { awsTargets } from './support/targets/aws.js'
+import { hookdeckTarget } from './support/targets/hookdeck.js'
 import { kafkaTarget } from './support/targets/kafka.js'
 import { pubsubTarget } from './support/targets/pubsub.js'
 import { rabbitMqTarget } from './support/targets/rabbitmq.js'
@@ -33,12 +32,12 @@ describe('destinations of every type of the specification', () => {
   const customers = new Customers(stack)
 
   beforeAll(async () => {
-    const brokers = testBrokers().join(',')
     const [aws, ...others] = await Promise.all([
       awsTargets(),
       rabbitMqTarget(),
       pubsubTarget(),
-      kafkaTarget(new KafkaClient(testBrokers()), brokers),
+      kafkaTarget(),
+      hookdeckTarget(),
     ])
     targets.push(...aws.targets, ...others)
     stops.push(...targets.map((target) => () => target.stop()), () => aws.stop())

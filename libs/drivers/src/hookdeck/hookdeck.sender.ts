@@ -6,7 +6,7 @@ import { outcomeOfAbort, outcomeOfError } from '../outcomes.js'
 import { systemMetadata } from '../system-metadata.js'
 import { outcomeOfHookdeck } from './hookdeck.outcome.js'
 import { signatureOf, sourceIdOf } from './hookdeck.token.js'
-import { eventsUrl } from './hookdeck.urls.js'
+import { eventsUrl, networkFor } from './hookdeck.urls.js'
 
 /** Metadata of the event and ours, by the reference contract's prefix. */
 const PREFIX = 'x-outpost-'
@@ -19,9 +19,10 @@ export class HookdeckSender implements Sender {
   /** The token has passed `checkToken`. */
   constructor(
     private readonly token: string,
-    { network, endpoints }: SenderTools,
+    tools: SenderTools,
   ) {
-    this.target = new HttpTarget(eventsUrl(endpoints, sourceIdOf(token) ?? ''), network)
+    const url = eventsUrl(tools.endpoints, sourceIdOf(token) ?? '')
+    this.target = new HttpTarget(url, networkFor('hookdeck', tools))
   }
 
   async send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {

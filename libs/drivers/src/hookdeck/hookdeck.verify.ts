@@ -2,17 +2,18 @@ import type { SenderTools, Verification } from '../driver.js'
 import { HttpTarget, type HttpResponse } from '../http/http-target.js'
 import { outcomeOfError } from '../outcomes.js'
 import { sourceIdOf } from './hookdeck.token.js'
-import { verifyUrl } from './hookdeck.urls.js'
+import { networkFor, verifyUrl } from './hookdeck.urls.js'
 
 const PATH = 'credentials.token'
 
 /** Asks Hookdeck whether a token is one of a source that takes events. */
 export async function verifyToken(
   token: string,
-  { network, endpoints }: SenderTools,
+  tools: SenderTools,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const target = new HttpTarget(verifyUrl(endpoints, sourceIdOf(token) ?? ''), network)
+  const url = verifyUrl(tools.endpoints, sourceIdOf(token) ?? '')
+  const target = new HttpTarget(url, networkFor('hookdeck_api', tools))
   try {
     const headers = { accept: 'application/json', 'x-hookdeck-source-token': token }
     return readVerification(await target.request({ method: 'GET', headers }, signal))
