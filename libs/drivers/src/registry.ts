@@ -37,6 +37,11 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
+import { azureServicebus } from './azure-servicebus/azure-servicebus.driver.js'
+import { webhook } from './webhook/webhook.driver.js'
+
+/** Every destination type of this release. */
+export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream, mqtt, azureServicebus]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 

@@ -1,0 +1,120 @@
+import type { AddressInfo, Server } from 'node:net'
+import rhea, { type Connection, type EventContext, type Message } from 'rhea'
+
+/** What the server does with a message. `condition`: why it rejects it. */
+export type Answer = 'accept' | 'hold' | { readonly condition: string }
+
+export interface ReceivedMessage {
+  readonly entity: string
+  readonly body: Buffer
+  readonly message: Message
+}
+
+export interface ServiceBusServer {
+  readonly port: number
+  readonly received: readonly ReceivedMessage[]
+  /** For messages that come from now on; those that were held are answered when it is no longer `hold`. */
+  answerBy(script: (message: Message) => Answer): void
+  stop(): Promise<void>
+}
+
+export interface ServiceBusServerOptions {
+  readonly port?: number
+  /** Names of queues and topics; others do not exist, `nameless` says so without the usual sentence. */
+  readonly entities: readonly string[]
+  /** The name of a key that is refused. */
+  readonly refusedKey: string
+  readonly maxMessageBytes: number
+}
+
+const CBS = '$cbs'
+/** Messages that a link may have under way. */
+const CREDIT = 1_000
+
+/**
+ * As much of Service Bus as senders need: tokens over `$cbs`
+ * (https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide), links and dispositions.
+ */
+export async function startServiceBus(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
+  const { entities, refusedKey, maxMessageBytes } = options
+  const received: ReceivedMessage[] = []
+  const connections = new Set<Connection>()
+  const held: EventContext[] = []
+  let script: (message: Message) => Answer = () => 'accept'
+  const container = rhea.create_container({
+    receiver_options: { autoaccept: false, credit_window: CREDIT, max_message_size: maxMessageBytes },
+  })
+  const mechanisms = container.sasl_server_mechanisms as { enable_anonymous(): void }
+  mechanisms.enable_anonymous()
+
+  const answer = (context: EventContext): void => {
+    const what = script(context.message as Message)
+    if (what === 'hold') held.push(context)
+    else if (what === 'accept') context.delivery?.accept()
+    else context.delivery?.reject({ condition: what.condition, description: 'as the test wants it' })
+  }
+  container.on('connection_open', ({ connection }: EventContext) => void connections.add(connection))
+  container.on('error', () => undefined)
+  container.on('connection_error', () => undefined)
+  container.on('disconnected', ({ connection }: EventContext) => void connections.delete(connection))
+  container.on('sender_open', ({ sender }: EventContext) => sender?.set_source(sender.source))
+  container.on('receiver_open', ({ receiver }: EventContext) => {
+    if (!receiver) return
+    const entity = String(receiver.target.address)
+    receiver.set_target(receiver.target)
+    if (entity !== CBS && !entities.includes(entity))
+      receiver.close({
+        condition: 'amqp:not-found',
+        description: entity === 'nameless' ? '' : `The messaging entity '${entity}' could not be found.`,
+      })
+  })
+  container.on('message', (context: EventContext) => {
+    const { connection, receiver, delivery, message } = context
+    if (!message) return
+    const entity = String(receiver?.target.address)
+    if (entity === CBS) {
+      delivery?.accept()
+      return answerToken(connection, message, refusedKey)
+    }
+    received.push({ entity, body: bytesOf(message), message })
+    answer(context)
+  })
+
+  const server: Server = container.listen({ port: options.port ?? 0, host: '127.0.0.1' })
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    received,
+    answerBy: (next) => {
+      script = next
+      for (const context of held.splice(0)) answer(context)
+    },
+    stop: () => end(server, connections),
+  }
+}
+
+function end(server: Server, connections: ReadonlySet<Connection>): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    for (const connection of connections) (connection as { socket?: { destroy(): void } }).socket?.destroy()
+  })
+}
+
+/** The client waits for it on the link that it named. */
+function answerToken(connection: Connection, message: Message, refusedKey: string): void {
+  const link = connection.find_sender((one: { name: string }) => one.name === message.reply_to)
+  const isRefused = String(message.body).includes(`skn=${refusedKey}`)
+  link?.send({
+    to: message.reply_to,
+    correlation_id: message.message_id,
+    body: '',
+    application_properties: isRefused
+      ? { 'status-code': 401, 'status-description': 'refused', 'error-condition': 'amqp:unauthorized-access' }
+      : { 'status-code': 202, 'status-description': 'OK' },
+  })
+}
+
+function bytesOf({ body }: Message): Buffer {
+  const content: unknown = (body as { content?: unknown }).content ?? body
+  return Buffer.isBuffer(content) ? content : Buffer.from(String(content))
+}
