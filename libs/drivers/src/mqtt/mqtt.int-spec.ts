@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt'
 import { newEventId } from '@barnabas/domain'
@@ -110,6 +110,7 @@ describe('MqttSender', () => {
   const attempt = { number: 1, deliveryId: 'dlv_1' }
   const senders: Sender[] = []
   const extra: TargetServer[] = []
+  const folders: string[] = []
   let server: TargetServer
   let subscriber: Awaited<ReturnType<typeof subscribe>>
 
@@ -125,6 +126,7 @@ describe('MqttSender', () => {
   afterEach(async () => {
     await Promise.all(senders.splice(0).map((sender) => sender.close()))
     for (const one of extra.splice(0)) await one.stop()
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
   })
 
   function open(
@@ -250,6 +252,7 @@ describe('MqttSender', () => {
   it('speaks TLS, and only with a broker that it can trust', async () => {
     const { ca, server: own, client } = makeCertificates()
     const folder = throwawayFolder('mosquitto-tls')
+    folders.push(folder)
     const file = (name: string, pem: string): string => {
       writeFileSync(join(folder, name), pem)
       return join(folder, name)

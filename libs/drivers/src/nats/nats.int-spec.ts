@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
@@ -132,6 +132,7 @@ describe('NatsSender', () => {
   const certificates = makeCertificates()
   const senders: Sender[] = []
   const extra: TargetServer[] = []
+  const folders: string[] = []
   let server: TargetServer
 
   beforeAll(async () => {
@@ -150,6 +151,7 @@ describe('NatsSender', () => {
   afterEach(async () => {
     await Promise.all(senders.splice(0).map((sender) => sender.close()))
     for (const one of extra.splice(0)) await one.stop()
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
   })
 
   function open(
@@ -276,6 +278,7 @@ describe('NatsSender', () => {
   describe('with TLS', () => {
     const startTls = async (name: 'server' | 'otherHost', more = ''): Promise<TargetServer> => {
       const folder = throwawayFolder('nats-tls')
+      folders.push(folder)
       const file = (ending: string, pem: string): string => {
         const path = join(folder, ending)
         writeFileSync(path, pem)

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { newEventId } from '@barnabas/domain'
@@ -103,6 +103,7 @@ describe('RedisStreamSender', () => {
   const attempt = { number: 1, deliveryId: 'dlv_1' }
   const senders: Sender[] = []
   const extra: TargetServer[] = []
+  const folders: string[] = []
   let server: TargetServer
 
   beforeAll(async () => {
@@ -116,6 +117,7 @@ describe('RedisStreamSender', () => {
   afterEach(async () => {
     await Promise.all(senders.splice(0).map((sender) => sender.close()))
     for (const one of extra.splice(0)) await one.stop()
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
   })
 
   function open(
@@ -230,6 +232,7 @@ describe('RedisStreamSender', () => {
   it('speaks TLS, and only with a server that it can trust', async () => {
     const { ca, server: own, client } = makeCertificates()
     const folder = throwawayFolder('redis-tls')
+    folders.push(folder)
     const file = (name: string, pem: string): string => {
       writeFileSync(join(folder, name), pem)
       return join(folder, name)
