@@ -4,6 +4,7 @@ import { awsKinesis } from './aws-kinesis/aws-kinesis.driver.js'
 import { awsS3 } from './aws-s3/aws-s3.driver.js'
 import { awsSns } from './aws-sns/aws-sns.driver.js'
 import { awsSqs } from './aws-sqs/aws-sqs.driver.js'
+import { azureServicebus } from './azure-servicebus/azure-servicebus.driver.js'
 import { email } from './email/email.driver.js'
 import { gcpPubsub } from './gcp-pubsub/gcp-pubsub.driver.js'
 import { hookdeck } from './hookdeck/hookdeck.driver.js'
@@ -29,6 +30,7 @@ export const drivers: readonly Driver[] = [
   awsKinesis,
   awsSns,
   awsS3,
+  azureServicebus,
   nats,
   redisStream,
   mqtt,
@@ -37,11 +39,6 @@ export const drivers: readonly Driver[] = [
   sms,
   pagerduty,
 ]
-import { azureServicebus } from './azure-servicebus/azure-servicebus.driver.js'
-import { webhook } from './webhook/webhook.driver.js'
-
-/** Every destination type of this release. */
-export const drivers: readonly Driver[] = [webhook, gcpPubsub, nats, redisStream, mqtt, azureServicebus]
 
 const driverByType: ReadonlyMap<string, Driver> = new Map(drivers.map((driver) => [driver.type, driver]))
 
