@@ -76,7 +76,7 @@ describe('npm run new-driver', () => {
       'registry.ts',
       'setup.md',
     ])
-    expect(readFileSync(join(copy, REGISTRY), 'utf8')).toContain('acmeQueue]')
+    expect(readFileSync(join(copy, REGISTRY), 'utf8')).toMatch(/acmeQueue,?\s*\]/)
   })
 
   it('never overwrites a driver', async () => {

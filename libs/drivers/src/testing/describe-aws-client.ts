@@ -29,9 +29,9 @@ interface Harness {
 class RecordingNetwork extends Network {
   readonly dialled: string[] = []
 
-  override connect({ host, port, tls }: DialOptions) {
+  override dial({ host, port, tls }: DialOptions) {
     this.dialled.push(`${tls ? 'tls' : 'plain'} ${host}:${port}`)
-    return super.connect({ host: '127.0.0.1', port: 1 })
+    return super.dial({ host: '127.0.0.1', port: 1 })
   }
 }
 

@@ -53,7 +53,7 @@ export class KafkaHarness implements DriverHarness {
     }),
     'credentials.password': (valid) => ({ ...valid, credentials: { username: 'writer' } }),
     'credentials.client_certificate': (valid) => ({
-      ...valid,
+      ...withConfig(valid, { tls: 'true' }),
       credentials: { ...valid.credentials, client_key: this.client.key },
     }),
   }
