@@ -56,6 +56,30 @@ const clientLibraries = {
   typeorm: 'SQL is spoken only in libs/storage',
 }
 
+/** Client libraries of targets: a process that sends to no target of a type must not hold its client in memory. */
+const LAZY = [
+  '@aws-sdk/*',
+  '@azure/*',
+  '@google-cloud/*',
+  '@kafkajs/*',
+  '@nats-io/*',
+  '@smithy/*',
+  'amqplib',
+  'google-auth-library',
+  'ioredis',
+  'kafkajs',
+  'mqtt',
+  'nodemailer',
+]
+const lazily = [
+  'error',
+  {
+    patterns: [
+      { group: LAZY, allowTypeImports: true, message: 'load it with the first event: lazy(() => import(…))' },
+    ],
+  },
+]
+
 /** Forbids these packages, with the reason. */
 const forbidden = (names) => [
   'error',
@@ -115,7 +139,10 @@ export default tseslint.config(
   },
   {
     files: ['libs/drivers/src/**'],
-    rules: { 'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'pg', 'typeorm']) },
+    rules: {
+      'no-restricted-imports': forbidden(['kafkajs', '@platformatic/kafka', 'pg', 'typeorm']),
+      '@typescript-eslint/no-restricted-imports': lazily,
+    },
   },
   {
     files: ['libs/drivers/src/kafka/**'],
@@ -130,6 +157,7 @@ export default tseslint.config(
     files: ['tools/**', 'bench/**', 'chaos/**', 'libs/testing/**', ...SPECS],
     rules: {
       'no-restricted-imports': 'off',
+      '@typescript-eslint/no-restricted-imports': 'off',
       'no-restricted-syntax': [
         'error',
         { selector: 'TSEnumDeclaration', message: 'use a union of literals' },

@@ -49,6 +49,10 @@ const cases: Case[] = [
   imports('libs/kafka/src/piece.ts', 'typeorm'),
   imports('libs/storage/src/piece.ts', 'kafkajs'),
   imports('libs/drivers/src/piece.ts', 'kafkajs'),
+  ...['@aws-sdk/client-sqs', 'nodemailer', 'mqtt'].map((name) => ({
+    ...imports('libs/drivers/src/piece.ts', name),
+    rule: '@typescript-eslint/no-restricted-imports',
+  })),
   { name: 'a cycle', file: 'test/architecture/fixtures/cycle-a.ts', rule: 'import-x/no-cycle' },
   {
     name: 'the environment outside of libs/config',
