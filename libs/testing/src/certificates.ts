@@ -6,11 +6,19 @@ export interface KeyPair {
   readonly key: string
 }
 
+export interface ServerOptions {
+  readonly name?: string
+  /** Less than 0: it has expired. One day unless given. */
+  readonly daysLeft?: number
+}
+
+const DAY_MS = 24 * 3_600_000
+
 /** An authority that nobody else trusts, made for one test file, and what it signs. */
 export interface TestAuthority {
   readonly certificate: string
-  /** For a server that is reached as `localhost` or `127.0.0.1`. */
-  server(): Promise<KeyPair>
+  /** For a server that is reached as `localhost` or `127.0.0.1`, unless a name is given. */
+  server(options?: ServerOptions): Promise<KeyPair>
   /** For a client by that name. */
   client(name: string): Promise<KeyPair>
 }
@@ -23,9 +31,14 @@ export async function newTestAuthority(): Promise<TestAuthority> {
       { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
     ],
   })
-  const sign = async (name: string, usage: 'serverAuth' | 'clientAuth'): Promise<KeyPair> => {
+  const sign = async (
+    usage: 'serverAuth' | 'clientAuth',
+    { name = 'localhost', daysLeft = 1 }: ServerOptions,
+  ): Promise<KeyPair> => {
     const signed = await generate([{ name: 'commonName', value: name }], {
       algorithm: 'sha256',
+      notBeforeDate: new Date(Date.now() - 10 * DAY_MS),
+      notAfterDate: new Date(Date.now() + daysLeft * DAY_MS),
       ca: { key: own.private, cert: own.cert },
       extensions: [
         { name: 'basicConstraints', cA: false },
@@ -34,8 +47,8 @@ export async function newTestAuthority(): Promise<TestAuthority> {
         {
           name: 'subjectAltName',
           altNames: [
-            { type: 2, value: 'localhost' },
-            { type: 7, ip: '127.0.0.1' },
+            { type: 2, value: name },
+            ...(name === 'localhost' ? [{ type: 7, ip: '127.0.0.1' } as const] : []),
           ],
         },
       ],
@@ -44,7 +57,7 @@ export async function newTestAuthority(): Promise<TestAuthority> {
   }
   return {
     certificate: own.cert,
-    server: () => sign('localhost', 'serverAuth'),
-    client: (name) => sign(name, 'clientAuth'),
+    server: (options = {}) => sign('serverAuth', options),
+    client: (name) => sign('clientAuth', { name }),
   }
 }

@@ -250,7 +250,7 @@ describe('MqttSender', () => {
   })
 
   it('speaks TLS, and only with a broker that it can trust', async () => {
-    const { ca, server: own, client } = makeCertificates()
+    const { ca, server: own, client } = await makeCertificates()
     const folder = throwawayFolder('mosquitto-tls')
     folders.push(folder)
     const file = (name: string, pem: string): string => {

@@ -8,7 +8,7 @@ import { anEventMeta, eventually } from '@barnabas/testing'
 import { startNats, throwawayFolder, type TargetServer } from '@barnabas/tools'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
-import { makeCertificates } from '../testing/certificates.js'
+import { makeCertificates, type TestCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { nats } from './nats.driver.js'
@@ -59,6 +59,7 @@ const readStream = (port: number, stream: string, from: number): Promise<Arrived
   })
 
 class NatsHarness implements DriverHarness {
+  private certificate = ''
   private server: TargetServer | null = null
   private seen: Arrived[] = []
 
@@ -79,11 +80,12 @@ class NatsHarness implements DriverHarness {
     'credentials.username': (valid) => ({ ...valid, credentials: { password: 'p' } }),
     'credentials.client_key': (valid) => ({
       config: { ...valid.config, tls: 'true' },
-      credentials: { ...RIGHT, client_certificate: makeCertificates().ca },
+      credentials: { ...RIGHT, client_certificate: this.certificate },
     }),
   }
 
   async start(): Promise<void> {
+    this.certificate = (await makeCertificates()).ca
     this.server = await startNats(USERS)
     await withStreams(this.running.port, ({ streams }) => streams.add({ name: 'ALL', subjects: ['order.*'] }))
   }
@@ -129,7 +131,10 @@ describeDriver(nats, new NatsHarness())
 
 describe('NatsSender', () => {
   const never = new AbortController().signal
-  const certificates = makeCertificates()
+  let certificates: TestCertificates
+  beforeAll(async () => {
+    certificates = await makeCertificates()
+  })
   const senders: Sender[] = []
   const extra: TargetServer[] = []
   const folders: string[] = []

@@ -230,7 +230,7 @@ describe('RedisStreamSender', () => {
   })
 
   it('speaks TLS, and only with a server that it can trust', async () => {
-    const { ca, server: own, client } = makeCertificates()
+    const { ca, server: own, client } = await makeCertificates()
     const folder = throwawayFolder('redis-tls')
     folders.push(folder)
     const file = (name: string, pem: string): string => {

@@ -2,9 +2,8 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import { anEventMeta } from '@barnabas/testing'
+import { anEventMeta, newTestAuthority, type KeyPair, type TestAuthority } from '@barnabas/testing'
 import type { Sender } from '../driver.js'
-import { aCertificate, anAuthority, type Pair } from './testing/certificates.js'
 import { openWebhook, problemsOf } from './testing/open-webhook.js'
 
 const EVENT = { meta: anEventMeta(), payload: Buffer.from('{}') }
@@ -17,16 +16,16 @@ interface Handshake {
 }
 
 describe('a webhook over TLS', () => {
-  let authority: Pair
-  let own: Pair
-  let client: Pair
+  let authority: TestAuthority
+  let own: KeyPair
+  let client: KeyPair
   const servers: Server[] = []
   const senders: Sender[] = []
 
   beforeAll(async () => {
-    authority = await anAuthority()
-    own = await aCertificate(authority)
-    client = await aCertificate(authority, { name: 'client' })
+    authority = await newTestAuthority()
+    own = await authority.server()
+    client = await authority.client('client')
   })
   afterEach(async () => {
     await Promise.all(senders.splice(0).map((sender) => sender.close()))
@@ -38,9 +37,12 @@ describe('a webhook over TLS', () => {
     )
   })
 
-  async function serve(options: ServerOptions): Promise<{ url: string; handshakes: Handshake[] }> {
+  async function serve(
+    { certificate: cert, key }: KeyPair,
+    options: ServerOptions = {},
+  ): Promise<{ url: string; handshakes: Handshake[] }> {
     const handshakes: Handshake[] = []
-    const server = createServer(options, (_request, response) =>
+    const server = createServer({ ...options, cert, key }, (_request, response) =>
       response.writeHead(200, { connection: 'close' }).end(),
     )
     server.on('secureConnection', (socket: TLSSocket) => {
@@ -67,7 +69,7 @@ describe('a webhook over TLS', () => {
   }
 
   const send = (sender: Sender) => sender.send(EVENT, ATTEMPT, new AbortController().signal)
-  const trusting = () => ({ ca_certificate: authority.cert })
+  const trusting = () => ({ ca_certificate: authority.certificate })
 
   it('trusts the authority of the destination, by name and by address', async () => {
     const { url } = await serve(own)
@@ -80,21 +82,20 @@ describe('a webhook over TLS', () => {
   it('trusts no authority that nobody named', async () => {
     const { url } = await serve(own)
     expect(await send(open(url))).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
-    const other = await anAuthority()
-    expect(await send(open(url, { ca_certificate: other.cert }))).toMatchObject({ code: 'tls_failed' })
+    const other = await newTestAuthority()
+    expect(await send(open(url, { ca_certificate: other.certificate }))).toMatchObject({ code: 'tls_failed' })
   })
 
-  it.each<[string, () => Promise<ServerOptions>]>([
-    ['for another name', () => aCertificate(authority, { name: 'other.example.com' })],
-    ['that has expired', () => aCertificate(authority, { daysLeft: -1 })],
-  ])('refuses a certificate %s', async (_name, options) => {
-    const { url } = await serve(await options())
+  it.each<[string, () => Promise<KeyPair>]>([
+    ['for another name', () => authority.server({ name: 'other.example.com' })],
+    ['that has expired', () => authority.server({ daysLeft: -1 })],
+  ])('refuses a certificate %s', async (_name, issue) => {
+    const { url } = await serve(await issue())
     expect(await send(open(url, trusting()))).toMatchObject({ kind: 'retryable', code: 'tls_failed' })
   })
 
   it.each(['TLSv1', 'TLSv1.1'] as const)('refuses a server that speaks %s only', async (version) => {
-    const { url, handshakes } = await serve({
-      ...own,
+    const { url, handshakes } = await serve(own, {
       minVersion: version,
       maxVersion: version,
       ciphers: 'DEFAULT@SECLEVEL=0',
@@ -104,14 +105,14 @@ describe('a webhook over TLS', () => {
   })
 
   it('shows its client certificate to a server that wants one', async () => {
-    const { url, handshakes } = await serve({ ...own, requestCert: true, ca: authority.cert })
-    const credentials = { client_certificate: client.cert, client_key: client.key }
+    const { url, handshakes } = await serve(own, { requestCert: true, ca: authority.certificate })
+    const credentials = { client_certificate: client.certificate, client_key: client.key }
     expect(await send(open(url, trusting(), credentials))).toMatchObject({ kind: 'delivered' })
     expect(handshakes.map(({ client: name }) => name)).toEqual(['client'])
   })
 
   it('fails retryable when a server wants a client certificate and there is none', async () => {
-    const { url } = await serve({ ...own, requestCert: true, ca: authority.cert })
+    const { url } = await serve(own, { requestCert: true, ca: authority.certificate })
     const outcome = await send(open(url, trusting()))
     expect(outcome.kind).toBe('retryable')
     expect(['tls_failed', 'connection_reset']).toContain(outcome.code)
@@ -120,7 +121,7 @@ describe('a webhook over TLS', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'resumes its session of %s on a new connection',
     async (version) => {
-      const { url, handshakes } = await serve({ ...own, minVersion: version, maxVersion: version })
+      const { url, handshakes } = await serve(own, { minVersion: version, maxVersion: version })
       const sender = open(url, trusting())
       for (let count = 0; count < 4; count++) expect((await send(sender)).kind).toBe('delivered')
       expect(handshakes.map(({ protocol }) => protocol)).toEqual(Array(4).fill(version))
@@ -129,24 +130,24 @@ describe('a webhook over TLS', () => {
   )
 
   it('names what is wrong with certificates and keys', async () => {
-    const other = await aCertificate(authority)
+    const other = await authority.server()
     expect(problemsOf({ ca_certificate: 'x' })).toEqual([
       'config.ca_certificate must be one or more certificates in PEM form',
     ])
     expect(problemsOf({ ca_certificate: own.key })).toHaveLength(1)
-    expect(problemsOf({ ca_certificate: `${authority.cert}\n${own.cert}` })).toEqual([])
+    expect(problemsOf({ ca_certificate: `${authority.certificate}\n${own.certificate}` })).toEqual([])
     expect(problemsOf({}, { client_key: 'x' })).toEqual([
       'credentials.client_key must be a private key in PEM form, without a passphrase',
     ])
     expect(problemsOf({}, { client_key: client.key })).toEqual([
       'credentials.client_certificate is required with client_key',
     ])
-    expect(problemsOf({}, { client_certificate: client.cert })).toEqual([
+    expect(problemsOf({}, { client_certificate: client.certificate })).toEqual([
       'credentials.client_key is required with client_certificate',
     ])
-    expect(problemsOf({}, { client_certificate: client.cert, client_key: other.key })).toEqual([
+    expect(problemsOf({}, { client_certificate: client.certificate, client_key: other.key })).toEqual([
       'credentials.client_key is not the key of the first certificate in client_certificate',
     ])
-    expect(problemsOf({}, { client_certificate: client.cert, client_key: client.key })).toEqual([])
+    expect(problemsOf({}, { client_certificate: client.certificate, client_key: client.key })).toEqual([])
   })
 })
