@@ -57,26 +57,19 @@ const clientLibraries = {
 }
 
 /** Client libraries of targets: a process that sends to no target of a type must not hold its client in memory. */
-const LAZY = [
-  '@aws-sdk/*',
-  '@azure/*',
-  '@google-cloud/*',
-  '@kafkajs/*',
-  '@nats-io/*',
-  '@smithy/*',
-  'amqplib',
-  'google-auth-library',
-  'ioredis',
-  'kafkajs',
-  'mqtt',
-  'nodemailer',
-]
+const LAZY = {
+  scopes: ['@aws-sdk/*', '@azure/*', '@google-cloud/*', '@kafkajs/*', '@nats-io/*', '@smithy/*'],
+  names: ['amqplib', 'google-auth-library', 'ioredis', 'kafkajs', 'mqtt', 'nodemailer'],
+}
+const whenNeeded = {
+  allowTypeImports: true,
+  message: 'load it with the first event: lazy(() => import(…))',
+}
 const lazily = [
   'error',
   {
-    patterns: [
-      { group: LAZY, allowTypeImports: true, message: 'load it with the first event: lazy(() => import(…))' },
-    ],
+    paths: LAZY.names.map((name) => ({ name, ...whenNeeded })),
+    patterns: [{ group: LAZY.scopes, ...whenNeeded }],
   },
 ]
 
