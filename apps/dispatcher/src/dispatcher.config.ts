@@ -1,4 +1,5 @@
 import {
+  identitySettings,
   integer,
   kafkaSettings,
   policySettings,
@@ -16,6 +17,7 @@ export const dispatcherSettings = {
   ...policySettings,
   ...secretSettings,
   ...targetSettings,
+  ...identitySettings,
   ...workerSettings,
   LANE_LIMIT: integer({
     min: 1,

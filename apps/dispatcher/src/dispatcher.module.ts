@@ -2,13 +2,14 @@ import type { DynamicModule } from '@nestjs/common'
 import {
   defaultPolicy,
   describeNetwork,
+  identityOf,
   kafkaConnection,
   listenAddress,
   networkRoute,
   networkRules,
 } from '@barnabas/config'
 import { monotonicClock, SecretBox, systemClock, tierOf } from '@barnabas/domain'
-import { Network } from '@barnabas/drivers'
+import { Network, OperatorIdentity } from '@barnabas/drivers'
 import { CatalogReader, KafkaBatchStrategy, kafkaNames, openKafka, type KafkaEdge } from '@barnabas/kafka'
 import { Health, kafkaObserver, observeCatalog, type Logger, type Metrics } from '@barnabas/telemetry'
 import { AttemptDelivery } from './attempt-delivery.js'
@@ -123,6 +124,7 @@ const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
       network: new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)),
       endpoints: settings.TARGET_ENDPOINTS,
       origin: settings.WEBHOOK_ORIGIN,
+      identity: new OperatorIdentity(identityOf(settings)),
     },
   })
 

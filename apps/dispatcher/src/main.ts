@@ -1,11 +1,11 @@
 import 'reflect-metadata'
-import { checkKafkaLogin, loadSettings } from '@barnabas/config'
+import { checkIdentity, checkKafkaLogin, loadSettings } from '@barnabas/config'
 import { KafkaBatchStrategy } from '@barnabas/kafka'
 import { runWorker } from '@barnabas/telemetry'
 import { dispatcherSettings } from './dispatcher.config.js'
 import { DispatcherModule } from './dispatcher.module.js'
 
-const settings = loadSettings(dispatcherSettings, [checkKafkaLogin])
+const settings = loadSettings(dispatcherSettings, [checkKafkaLogin, checkIdentity])
 await runWorker({
   app: 'dispatcher',
   settings,

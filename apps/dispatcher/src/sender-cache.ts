@@ -115,12 +115,16 @@ export class SenderCache {
     const settings = this.settingsOf(destination)
     if (!settings.ok) return settings
     const valid = driver.validate(settings.value)
-    if (valid.ok) return ok(driver.open(valid.value, this.options.tools))
+    if (valid.ok) return ok(driver.open(valid.value, this.toolsFor(destination)))
     const fields = valid.failure.map(({ path, message }) => `${path} ${message}`).join('; ')
     return failed({
       code: 'invalid_settings',
       detail: `The settings of the destination are not valid: ${fields}.`,
     })
+  }
+
+  private toolsFor({ tenantUid }: DestinationEntry): SenderTools {
+    return { ...this.options.tools, tenantUid }
   }
 
   private settingsOf(

@@ -1,6 +1,7 @@
 import {
   databaseSettings,
   eventSettings,
+  identitySettings,
   integer,
   kafkaSettings,
   policySettings,
@@ -22,6 +23,7 @@ export const gatewaySettings = {
   ...policySettings,
   ...secretSettings,
   ...targetSettings,
+  ...identitySettings,
   ...processSettings,
   API_PORT: port({ default: 3333, about: 'Port of the REST API.' }),
   METRICS_PORT: port({

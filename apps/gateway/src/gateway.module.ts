@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD } from '@nestjs/core'
 import {
   databaseAddress,
   defaultPolicy,
+  identityOf,
   kafkaConnection,
   listenAddress,
   networkRoute,
@@ -156,7 +157,7 @@ function checksOf(settings: GatewaySettings, secrets: SecretBox, log: Logger) {
   const network = networkOf(settings)
   const { TARGET_ENDPOINTS: endpoints, WEBHOOK_ORIGIN: origin } = settings
   return {
-    verdict: new TargetVerdict(network),
+    verdict: new TargetVerdict(network, identityOf(settings)),
     verifier: new Verifier({ network, endpoints, origin, secrets, log }),
   }
 }

@@ -1,10 +1,10 @@
 import 'reflect-metadata'
-import { checkKafkaLogin, loadSettings } from '@barnabas/config'
+import { checkIdentity, checkKafkaLogin, loadSettings } from '@barnabas/config'
 import { createLogger, endWithSupervisor, Health, listenForMetrics, Metrics } from '@barnabas/telemetry'
 import { createGateway } from './create-gateway.js'
 import { checkApiKey, gatewaySettings } from './gateway.config.js'
 
-const settings = loadSettings(gatewaySettings, [checkKafkaLogin, checkApiKey])
+const settings = loadSettings(gatewaySettings, [checkKafkaLogin, checkApiKey, checkIdentity])
 const log = createLogger({ app: 'gateway', level: settings.LOG_LEVEL, isPretty: settings.LOG_PRETTY })
 endWithSupervisor(settings.BARNABAS_SUPERVISED)
 

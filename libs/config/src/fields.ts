@@ -36,6 +36,12 @@ function field<Value>(
 
 export const text = (options: Options<string>): Field<string> => field('text', good, options)
 
+/** Text of a form. */
+export const pattern = (
+  form: RegExp,
+  { expected, ...options }: Options<string> & { readonly expected: string },
+): Field<string> => field(expected, (raw) => (form.test(raw) ? good(raw) : bad), options)
+
 /** Like text, but its value is never printed. */
 export const secret = (options: Options<string>): Field<string> =>
   field('a secret', good, { ...options, isSecret: true })

@@ -13,6 +13,7 @@ import {
   nameServers,
   oneOf,
   optional,
+  pattern,
   port,
   portList,
   secret,
@@ -151,6 +152,59 @@ export const targetSettings = {
       'Name by which webhooks that are asked for their consent know this system (WebHook-Request-Origin).',
   }),
 } as const
+
+/** As whom destinations may act that name a role instead of keys: read by whatever connects to them. */
+export const identitySettings = {
+  AWS_IDENTITY_ROLE: optional(
+    pattern(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, {
+      expected: 'the ARN of a role, such as arn:aws:iam::123456789012:role/barnabas',
+      about:
+        'Role of this service at AWS, which roles of destinations trust; empty = destinations at AWS need keys of their own.',
+    }),
+  ),
+  AWS_IDENTITY_TOKEN_FILE: optional(
+    pattern(/^\//, {
+      expected: 'an absolute path',
+      about:
+        'File with the web identity token (OIDC) that AWS_IDENTITY_ROLE is assumed with; read anew as it changes.',
+    }),
+  ),
+  AWS_IDENTITY_REGION: pattern(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, {
+    default: 'us-east-1',
+    expected: 'a region such as eu-west-1',
+    about: 'Region whose STS gives the credentials of AWS_IDENTITY_ROLE.',
+  }),
+  GOOGLE_IDENTITY: optional(
+    pattern(/^(?:metadata$|\/)/, {
+      expected: '"metadata", or the absolute path of a credentials file',
+      about:
+        'Identity of this service at Google Cloud, which topics may trust: metadata = that of the machine or pod, else the path of a credentials file (workload identity federation); empty = destinations at Google need keys of their own.',
+    }),
+  ),
+} as const
+
+/** The identities that the settings stand for, in the form of the drivers. */
+export const identityOf = (settings: SettingsOf<typeof identitySettings>) => {
+  const { AWS_IDENTITY_ROLE: roleArn, AWS_IDENTITY_TOKEN_FILE: tokenFile } = settings
+  const { AWS_IDENTITY_REGION: region, GOOGLE_IDENTITY: source } = settings
+  return {
+    aws: roleArn === null || tokenFile === null ? null : { roleArn, tokenFile, region },
+    google: source === null ? null : { source },
+  }
+}
+
+/** A role without a token, or a token without a role, is a mistake. */
+export const checkIdentity = (
+  settings: Pick<SettingsOf<typeof identitySettings>, 'AWS_IDENTITY_ROLE' | 'AWS_IDENTITY_TOKEN_FILE'>,
+): string | null => {
+  const { AWS_IDENTITY_ROLE: role, AWS_IDENTITY_TOKEN_FILE: file } = settings
+  if ((role === null) === (file === null)) return null
+  const [given, missing] =
+    file === null
+      ? ['AWS_IDENTITY_ROLE', 'AWS_IDENTITY_TOKEN_FILE']
+      : ['AWS_IDENTITY_TOKEN_FILE', 'AWS_IDENTITY_ROLE']
+  return `${given} is set, but ${missing} is not; a role is assumed with both.`
+}
 
 /** The rules of the network that the settings stand for, in the form of the drivers. `own`: `host:port` of ours. */
 export const networkRules = (settings: SettingsOf<typeof targetSettings>, own: readonly string[]) => ({

@@ -15,6 +15,7 @@ export const CODES = {
   accepted: 'The target took responsibility for the event.',
   address_blocked: 'The address of the target may not be connected to from here.',
   proxy_failed: 'The forward proxy of this service failed.',
+  identity_failed: 'This service could not prove who it is; its operator must look.',
   credentials_rejected: 'The target refused the credentials.',
   target_not_found: 'What the settings name (a queue, topic, exchange, bucket) does not exist at the target.',
   unroutable: 'The target has nobody who would receive the event.',

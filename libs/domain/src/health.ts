@@ -32,7 +32,7 @@ export interface HealthChange {
 }
 
 /** Failures that are ours, or that nobody can blame on the target. */
-const NOT_THE_TARGETS = new Set(['aborted', 'driver_failed', 'proxy_failed'])
+const NOT_THE_TARGETS = new Set(['aborted', 'driver_failed', 'proxy_failed', 'identity_failed'])
 
 /** Whether the attempt says anything about its target: ends without a send and failures of our own do not. */
 const saysSomething = ({ outcome, code, suspectsOwnNetwork }: AttemptRecord): boolean =>

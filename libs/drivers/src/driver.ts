@@ -8,6 +8,7 @@ import {
   type CredentialsChange,
 } from './credentials.js'
 import type { AnyField, Fields, ValuesOf } from './fields.js'
+import type { NeededIdentity, OperatorIdentity } from './identity/operator-identity.js'
 import type { Address, Network } from './network/network.js'
 import { checkRotation } from './rotation.js'
 
@@ -63,6 +64,13 @@ export interface SenderTools {
   readonly endpoints: ReadonlyMap<string, string>
   /** Host name by which targets that ask for it know this system; `DEFAULT_ORIGIN` unless given. */
   readonly origin?: string
+  /** As whom destinations without keys act; nobody unless given. */
+  readonly identity?: OperatorIdentity
+  /**
+   * Whose destination it is, by a name that nobody can choose: targets that trust this service say which tenant they
+   * trust it for. Without one nothing is sent as this service.
+   */
+  readonly tenantUid?: string
 }
 
 /** An address that a destination makes us connect to, and the setting that named it. */
@@ -122,6 +130,8 @@ export interface DriverDeclaration<Config extends Fields, Credentials extends Fi
   readonly check?: (settings: Settings<Config, Credentials>) => readonly Problem[]
   /** Addresses that the tenant's settings name; judged when the destination is written. None for vendors' fixed hosts. */
   readonly addresses: (settings: Settings<Config, Credentials>) => readonly NamedAddress[]
+  /** For types whose destinations may act as this service: what the settings need of it; null = they bring keys. */
+  readonly identity?: (settings: Settings<Config, Credentials>) => NeededIdentity | null
   /** Where the protocol has a way to ask the target first. */
   readonly verification?: VerificationRules<Settings<Config, Credentials>>
   /** Opens no connection yet: that is for the first send. */
@@ -158,6 +168,8 @@ export interface Driver {
   maskCredentials(credentials: Readonly<Record<string, string>>): Record<string, string>
   target(config: Readonly<Record<string, string>>): Target
   addresses(settings: ValidSettings): readonly NamedAddress[]
+  /** What the settings need of this service's own identity; null = nothing. */
+  identity(settings: ValidSettings): NeededIdentity | null
   /** Null for types whose protocol has no such thing. */
   readonly verification: VerificationRules<ValidSettings> | null
   open(settings: ValidSettings, tools: SenderTools): Sender
@@ -192,6 +204,7 @@ export function defineDriver<Config extends Fields, Credentials extends Fields>(
     // The casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
     target: (config) => declaration.target(config as ValuesOf<Config>),
     addresses: (settings) => declaration.addresses(settings as Known),
+    identity: (settings) => declaration.identity?.(settings as Known) ?? null,
     // A function that takes the known settings takes these: see above.
     verification: (verification as VerificationRules<ValidSettings> | undefined) ?? null,
     open: (settings, tools) => declaration.open(settings as Known, tools),

@@ -1,4 +1,5 @@
 export { MASK } from './credentials.js'
 export * from './driver.js'
 export * from './registry.js'
+export { OperatorIdentity, type IdentitySettings, type NeededIdentity } from './identity/operator-identity.js'
 export { LOOPBACK_RULES, Network, type NetworkRules } from './network/network.js'

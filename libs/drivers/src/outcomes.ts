@@ -41,6 +41,7 @@ const CODE_BY_ERROR: Readonly<Record<string, Code>> = {
 const SENTENCE_BY_CODE: Partial<Record<Code, string>> = {
   address_blocked: 'The address of the target may not be connected to from here.',
   proxy_failed: 'The forward proxy of this service failed.',
+  identity_failed: 'This service could not prove who it is; its operator must look.',
   connection_refused: 'Nothing listens at the address of the target.',
   connection_reset: 'The target closed the connection before it answered.',
   dns_failed: 'The name of the target could not be resolved.',

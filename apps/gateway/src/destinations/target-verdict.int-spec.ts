@@ -6,6 +6,7 @@ import { TargetVerdict } from './target-verdict.js'
 
 const RULES: NetworkRules = { allowedNetworks: [], allowedNames: [], allowedPorts: [], allowsPlainHttp: true }
 const SECRET = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+const NOBODY = { aws: null, google: null }
 const REFUSED = ['config.url must be an address that may be connected to from here']
 
 function webhook(): Driver {
@@ -30,7 +31,7 @@ describe('TargetVerdict', () => {
   afterEach(() => expect(victim.connections).toBe(0))
 
   const verdictBy = (rules: NetworkRules): TargetVerdict =>
-    new TargetVerdict(new Network(rules, { dnsServers: [nameServer.address] }))
+    new TargetVerdict(new Network(rules, { dnsServers: [nameServer.address] }), NOBODY)
 
   /** What is said of a URL, by the field or by the verdict; nothing when it is accepted. */
   async function problemsOf(url: string, rules: NetworkRules = RULES): Promise<string[]> {

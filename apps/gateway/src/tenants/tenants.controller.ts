@@ -54,6 +54,7 @@ export class TenantsController {
   private json(tenant: TenantRow) {
     return {
       id: tenant.id,
+      external_id: tenant.uid,
       destinations_count: tenant.destinationsCount,
       topics: tenant.topics,
       metadata: tenant.metadata,
