@@ -124,7 +124,9 @@ const sendersOf = (settings: DispatcherSettings, log: Logger): SenderCache =>
       network: new Network(networkRules(settings, ownAddresses(settings)), networkRoute(settings)),
       endpoints: settings.TARGET_ENDPOINTS,
       origin: settings.WEBHOOK_ORIGIN,
-      identity: new OperatorIdentity(identityOf(settings)),
+      identity: new OperatorIdentity(identityOf(settings), (provider, reason) =>
+        log.error({ provider, reason }, 'identity.failed'),
+      ),
     },
   })
 

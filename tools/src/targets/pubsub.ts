@@ -8,8 +8,10 @@ import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startTargetServer, type TargetServer } from './target-server.js'
 
-/** What a Pub/Sub server does to requests that publish. */
+/** What a Pub/Sub server does to requests. */
 export interface PubsubFault {
+  /** `Publish` unless it is this one. */
+  readonly method?: 'GetTopic'
   /** gRPC status code; 0 = let it pass. */
   readonly code: number
   /** How often; -1 = always. */
@@ -29,7 +31,9 @@ export interface PubsubMessage {
 
 export interface PubsubTarget extends TargetServer {
   /** `projects/…/topics/…`. Topics and messages are forgotten when it restarts. */
-  createTopic(name: string): Promise<void>
+  createTopic(name: string, labels?: Readonly<Record<string, string>>): Promise<void>
+  /** In place of those that the topic had. */
+  setLabels(name: string, labels: Readonly<Record<string, string>>): Promise<void>
   /** In place of the faults that were set before. */
   setFaults(faults: readonly PubsubFault[]): Promise<void>
   /** In the order in which they came. */
@@ -61,8 +65,11 @@ export async function startPubsub(): Promise<PubsubTarget> {
   return {
     ...server,
     port,
-    createTopic: async (name) => {
-      await ask('POST', '/topics', name)
+    createTopic: async (name, labels = {}) => {
+      await ask('POST', '/topics', { name, labels })
+    },
+    setLabels: async (name, labels) => {
+      await ask('PUT', '/labels', { name, labels })
     },
     setFaults: async (faults) => {
       await ask('PUT', '/faults', faults)

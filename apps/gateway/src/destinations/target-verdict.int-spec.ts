@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { findDriver, Network, type Driver, type NetworkRules, type ValidSettings } from '@barnabas/drivers'
+import {
+  findDriver,
+  Network,
+  type Driver,
+  type IdentitySettings,
+  type NetworkRules,
+  type ValidSettings,
+} from '@barnabas/drivers'
 import { hostileAddresses, hostileUrls, NameServer, Victim } from '@barnabas/testing'
 import { ApiError } from '../http/api-error.js'
 import { TargetVerdict } from './target-verdict.js'
@@ -105,5 +112,25 @@ describe('TargetVerdict', () => {
       'config.brokers must be an address that may be connected to from here',
       'config.token_url must be an address that may be connected to from here',
     ])
+  })
+
+  it.each<[string, IdentitySettings, string[]]>([
+    [
+      'refuses settings that need an account of this service where it has none',
+      NOBODY,
+      [
+        'config.authentication needs an identity of this service at Google Cloud, which its operator has not set up; give keys instead',
+      ],
+    ],
+    ['takes them where it has one', { aws: null, google: { source: 'metadata' } }, []],
+  ])('%s', async (_name, identity, expected) => {
+    const driver = findDriver('gcp_pubsub')
+    const valid = driver?.validate({
+      config: { project_id: 'my-project-123', topic: 'events', authentication: 'workload_identity' },
+      credentials: {},
+    })
+    if (!driver || !valid?.ok) throw new Error('not valid')
+    const verdict = new TargetVerdict(new Network(RULES), identity)
+    expect(await said(() => verdict.check(driver, valid.value))).toEqual(expected)
   })
 })

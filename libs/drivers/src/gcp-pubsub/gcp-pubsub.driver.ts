@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { defineDriver } from '../driver.js'
-import { document, template, text } from '../fields.js'
+import { document, select, template, text } from '../fields.js'
+import { failedWith } from '../outcomes.js'
+import { RefusingSender } from '../refusing-sender.js'
 import { openTemplate } from '../template.js'
 import { checkKey, readKey } from './gcp-pubsub.key.js'
 import { PubsubSender } from './gcp-pubsub.sender.js'
+import { serviceIdentityOf } from './gcp-pubsub.trust.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
 const asset = (name: string): string =>
   readFileSync(new URL(`../../src/gcp-pubsub/${name}`, import.meta.url), 'utf8')
 
+const AUTHENTICATIONS = ['key', 'workload_identity'] as const
+const NO_IDENTITY =
+  'This service has no account at Google Cloud that destinations may use; give the key of a service account.'
 const GOOGLE = 'pubsub.googleapis.com:443'
 
 /** Google Cloud Pub/Sub: each event is one message of a topic. */
@@ -40,6 +46,13 @@ export const gcpPubsub = defineDriver({
       pattern: /(?:[a-z0-9-]{1,63}\.){1,5}googleapis\.com:443/,
       expected: "must be an endpoint of Google's, such as us-east1-pubsub.googleapis.com:443",
     }),
+    authentication: select(AUTHENTICATIONS, {
+      label: 'Authentication',
+      description:
+        'As whom events are published: a service account of yours, by its key, or the account of this service, if its operator has set one up.',
+      default: 'key',
+      labels: { key: 'Service account key', workload_identity: 'Account of this service' },
+    }),
     ordering_key_template: template({
       label: 'Ordering key template',
       description:
@@ -50,8 +63,9 @@ export const gcpPubsub = defineDriver({
     service_account_json: document({
       label: 'Service account key',
       description:
-        'The whole content of the JSON key file of a service account that may publish to the topic.',
+        'The whole content of the JSON key file of a service account that may publish to the topic. Not with the account of this service.',
       sensitive: true,
+      required: false,
       check: checkKey,
     }),
   },
@@ -60,14 +74,28 @@ export const gcpPubsub = defineDriver({
     targetUrl: `https://console.cloud.google.com/cloudpubsub/topic/detail/${topic}?project=${project_id}`,
   }),
   addresses: () => [],
-  open: ({ config, credentials }, { endpoints }) => {
-    const ours = endpoints.get('gcp_pubsub')
+  identity: ({ config }) =>
+    config.authentication === 'workload_identity'
+      ? { provider: 'google', path: 'config.authentication' }
+      : null,
+  check: ({ config: { authentication }, credentials: { service_account_json: key } }) => {
+    const path = 'credentials.service_account_json'
+    if (authentication === 'key') return key === undefined ? [{ path, message: 'is required' }] : []
+    return key === undefined
+      ? []
+      : [{ path, message: 'must be empty when authentication is workload_identity' }]
+  },
+  open: ({ config, credentials }, tools) => {
+    const ours = tools.endpoints.get('gcp_pubsub')
+    const { service_account_json: key } = credentials
+    const as = key === undefined ? serviceIdentityOf(tools) : readKey(key)
+    if (as === null) return new RefusingSender(failedWith('invalid_settings', NO_IDENTITY))
     return new PubsubSender({
       projectId: config.project_id,
       topic: config.topic,
       endpoint: ours === undefined ? config.endpoint : new URL(ours).host,
       isEmulator: ours !== undefined,
-      key: readKey(credentials.service_account_json),
+      as,
       orderingKey:
         config.ordering_key_template === undefined ? null : openTemplate(config.ordering_key_template),
     })

@@ -48,7 +48,7 @@ describe('openClient', () => {
   it('signs its own tokens and asks nobody for one', async () => {
     const key = readKey(JSON.stringify(FILE))
     const endpoint = 'us-east1-pubsub.googleapis.com:443'
-    const client = await openClient({ projectId: 'my-project-123', endpoint, isEmulator: false, key })
+    const client = await openClient({ projectId: 'my-project-123', endpoint, isEmulator: false, as: key })
     const headers = await (await client.auth.getClient()).getRequestHeaders()
     const [head, claims] = (headers.get('authorization') ?? '').replace('Bearer ', '').split('.')
     const read = (part = ''): unknown => JSON.parse(Buffer.from(part, 'base64url').toString())

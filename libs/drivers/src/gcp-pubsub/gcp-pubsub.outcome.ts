@@ -2,19 +2,19 @@ import type { Code, Outcome } from '@barnabas/domain'
 import { failedWith } from '../outcomes.js'
 
 /** gRPC's status codes: https://grpc.io/docs/guides/status-codes/. */
-export const GRPC = { INVALID_ARGUMENT: 3 } as const
+export const GRPC = { INVALID_ARGUMENT: 3, PERMISSION_DENIED: 7, UNAUTHENTICATED: 16 } as const
 
 /** As https://cloud.google.com/pubsub/docs/reference/error-codes explains them. */
 const BY_STATUS: Readonly<Record<number, Code>> = {
   [GRPC.INVALID_ARGUMENT]: 'event_refused',
   4: 'timeout',
   5: 'target_not_found',
-  7: 'credentials_rejected',
+  [GRPC.PERMISSION_DENIED]: 'credentials_rejected',
   8: 'throttled',
   // A schema of the topic that the event does not fit is INVALID_ARGUMENT; this one is the topic's state.
   9: 'target_failed',
   14: 'connection_failed',
-  16: 'credentials_rejected',
+  [GRPC.UNAUTHENTICATED]: 'credentials_rejected',
 }
 
 const SENTENCE: Partial<Record<Code, string>> = {

@@ -8,6 +8,7 @@ import type { Template } from '../template.js'
 import { openClient, type ClientOptions } from './gcp-pubsub.client.js'
 import { messageOf, type Message } from './gcp-pubsub.message.js'
 import { GRPC, outcomeOfStatus, statusOf } from './gcp-pubsub.outcome.js'
+import { TopicTrust } from './gcp-pubsub.trust.js'
 
 /** Bounds a request whose sender was not told to stop; chosen, longer than any usual time limit of an attempt. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -34,8 +35,14 @@ export class PubsubSender implements Sender {
   private readonly lanes = new Map<string, SendLane<Ordered>>()
   private readonly client = lazy(() => openClient(this.options))
   private isClientWanted = false
+  private readonly topic: string
+  private readonly trust: TopicTrust | null
 
-  constructor(private readonly options: PubsubOptions) {}
+  constructor(private readonly options: PubsubOptions) {
+    const { projectId, topic, as } = options
+    this.topic = `projects/${projectId}/topics/${topic}`
+    this.trust = 'google' in as ? new TopicTrust(as, this.topic, this.client) : null
+  }
 
   send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
     return this.sends.track(unlessAborted(this.publish(event, attempt, signal), signal))
@@ -76,20 +83,18 @@ export class PubsubSender implements Sender {
 
   /** A request is taken or refused as a whole: what one message may be the reason for is asked again one by one. */
   private async request(messages: readonly Ordered[]): Promise<Outcome[]> {
+    this.isClientWanted = true
+    const refusal = await this.trust?.refusal()
+    if (refusal) return messages.map(() => refusal)
     try {
-      this.isClientWanted = true
       const client = await this.client()
-      const { projectId, topic } = this.options
       // Without retries: the product does them, and would not hear of the first failure otherwise.
       const limits = { timeout: REQUEST_TIMEOUT_MS, retry: null }
-      await client.publish(
-        { topic: `projects/${projectId}/topics/${topic}`, messages: [...messages] },
-        limits,
-      )
+      await client.publish({ topic: this.topic, messages: [...messages] }, limits)
       return messages.map(() => DELIVERED)
     } catch (error) {
       if (messages.length === 1 || statusOf(error) !== GRPC.INVALID_ARGUMENT)
-        return messages.map(() => outcomeOfStatus(error))
+        return messages.map(() => this.trust?.outcomeOf(error) ?? outcomeOfStatus(error))
     }
     const outcomes: Outcome[] = []
     for (const message of messages) outcomes.push(...(await this.request([message])))

@@ -16,11 +16,14 @@ export class OperatorIdentity {
   readonly aws: AwsIdentity | null
   readonly google: GoogleIdentity | null
 
-  constructor({ aws, google }: IdentitySettings) {
+  /** `onFailure`: told, for the operator, why an identity could not be proved; at most every five seconds. */
+  constructor({ aws, google }: IdentitySettings, onFailure: OnIdentityFailure = () => undefined) {
     this.aws = aws && new AwsIdentity(aws)
-    this.google = google && new GoogleIdentity(google)
+    this.google = google && new GoogleIdentity(google, (reason) => onFailure('google', reason))
   }
 }
+
+export type OnIdentityFailure = (provider: NeededIdentity['provider'], reason: string) => void
 
 /** What a destination needs to act as this service. */
 export interface NeededIdentity {

@@ -18,10 +18,13 @@ import (
 	"context"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
-// Fault is what happens to publish requests: to all, or to those with a message whose attribute "fault" is Marked.
+// Fault is what happens to requests of one method (Publish unless named): to all, or to those to Topic, or to those
+// with a message whose attribute "fault" is Marked.
 type Fault struct {
+	Method  string `json:"method"`
 	Topic   string `json:"topic"`
 	Code    uint32 `json:"code"`
 	Times   int    `json:"times"`
@@ -34,7 +37,7 @@ type faults struct {
 	list  []*Fault
 }
 
-func (f *faults) next(request *pubsubpb.PublishRequest) *Fault {
+func (f *faults) next(request any) *Fault {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, one := range f.list {
@@ -46,7 +49,17 @@ func (f *faults) next(request *pubsubpb.PublishRequest) *Fault {
 	return nil
 }
 
-func (f *Fault) applies(request *pubsubpb.PublishRequest) bool {
+func (f *Fault) applies(request any) bool {
+	switch request := request.(type) {
+	case *pubsubpb.GetTopicRequest:
+		return f.Method == "GetTopic" && (f.Topic == "" || f.Topic == request.Topic)
+	case *pubsubpb.PublishRequest:
+		return f.Method == "" && f.appliesToPublish(request)
+	}
+	return false
+}
+
+func (f *Fault) appliesToPublish(request *pubsubpb.PublishRequest) bool {
 	if f.Topic != "" && f.Topic != request.Topic {
 		return false
 	}
@@ -63,7 +76,7 @@ func (f *Fault) applies(request *pubsubpb.PublishRequest) bool {
 
 // React implements pstest.Reactor. The server holds its lock meanwhile, so a delay holds up everything.
 func (f *faults) React(request any) (bool, any, error) {
-	fault := f.next(request.(*pubsubpb.PublishRequest))
+	fault := f.next(request)
 	if fault == nil {
 		return false, nil, nil
 	}
@@ -71,7 +84,11 @@ func (f *faults) React(request any) (bool, any, error) {
 	if fault.Code == 0 {
 		return false, nil, nil
 	}
-	return true, &pubsubpb.PublishResponse{}, status.Error(codes.Code(fault.Code), "as the test wants it")
+	err := status.Error(codes.Code(fault.Code), "as the test wants it")
+	if _, ok := request.(*pubsubpb.GetTopicRequest); ok {
+		return true, &pubsubpb.Topic{}, err
+	}
+	return true, &pubsubpb.PublishResponse{}, err
 }
 
 type arrived struct {
@@ -87,7 +104,8 @@ func main() {
 	flag.Parse()
 	set := &faults{}
 	server := pstest.NewServerWithAddress(fmt.Sprintf("127.0.0.1:%d", *port),
-		pstest.ServerReactorOption{FuncName: "Publish", Reactor: set})
+		pstest.ServerReactorOption{FuncName: "Publish", Reactor: set},
+		pstest.ServerReactorOption{FuncName: "GetTopic", Reactor: set})
 	defer server.Close()
 	go func() {
 		log.Fatal(http.ListenAndServe(fmt.Sprintf("127.0.0.1:%d", *control), orders(server, set)))
@@ -101,10 +119,20 @@ func orders(server *pstest.Server, set *faults) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /topics", func(w http.ResponseWriter, r *http.Request) {
 		topic := &pubsubpb.Topic{}
-		if !read(w, r, &topic.Name) {
+		if !read(w, r, topic) {
 			return
 		}
 		if _, err := server.GServer.CreateTopic(context.Background(), topic); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+		}
+	})
+	mux.HandleFunc("PUT /labels", func(w http.ResponseWriter, r *http.Request) {
+		topic := &pubsubpb.Topic{}
+		if !read(w, r, topic) {
+			return
+		}
+		change := &pubsubpb.UpdateTopicRequest{Topic: topic, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels"}}}
+		if _, err := server.GServer.UpdateTopic(context.Background(), change); err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 		}
 	})
