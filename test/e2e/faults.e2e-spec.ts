@@ -163,7 +163,7 @@ describe('a stack with services of its own', () => {
       await stack.stop()
       stack = await start()
       const kept = await stack.api.get<Destination>(`${customer.path}/d1`)
-      expect(kept.body.config).toMatchObject({ url: subscriber.inbox.url })
+      expect(kept.body.config).toEqual({ url: subscriber.inbox.url })
       const { id } = await stack.api.publish({ tenant_id: customer.id, topic: 'order.paid', data: {} })
       await allArrive([id])
       // The stop may have come before the log had it; then it is logged now.

@@ -45,6 +45,13 @@ describe('a driver', () => {
     expect(read?.ok ? [] : read?.failure.map(({ path }) => path)).toContain('config.url')
   })
 
+  it('shows where a destination points to, also when what is stored leaves defaults out', () => {
+    const bus = findDriver('aws_eventbridge')
+    const config = { region: 'eu-west-1' }
+    const valid = bus?.validate({ config, credentials: { key: 'k', secret: 's' } })
+    expect(valid?.ok && bus?.target(config)).toEqual(valid?.ok && bus?.target(valid.value.config))
+  })
+
   it('makes a secret only when none was given', () => {
     expect(driver?.completeCredentials({}).generated).toEqual(['secret'])
     expect(driver?.completeCredentials({ secret: 'mine' })).toEqual({

@@ -166,6 +166,7 @@ export interface Driver {
   changeCredentials(change: CredentialsChange): ChangedCredentials
   /** The credentials as they may be shown: of sensitive ones only that they are set. */
   maskCredentials(credentials: Readonly<Record<string, string>>): Record<string, string>
+  /** Of a config that was valid; defaults may be missing. */
   target(config: Readonly<Record<string, string>>): Target
   addresses(settings: ValidSettings): readonly NamedAddress[]
   /** What the settings need of this service's own identity; null = nothing. */
@@ -202,7 +203,8 @@ export function defineDriver<Config extends Fields, Credentials extends Fields>(
     changeCredentials: (change) => changeCredentials(declaration, change),
     maskCredentials: (credentials) => showCredentials(declaration, credentials, Date.now()),
     // The casts are sound: only `validate` makes ValidSettings, and it checked them against these fields.
-    target: (config) => declaration.target(config as ValuesOf<Config>),
+    target: (config) =>
+      declaration.target({ ...defaultsOf(declaration.config), ...config } as ValuesOf<Config>),
     addresses: (settings) => declaration.addresses(settings as Known),
     identity: (settings) => declaration.identity?.(settings as Known) ?? null,
     // A function that takes the known settings takes these: see above.
@@ -219,6 +221,13 @@ function catalogueFields(fields: Fields): CatalogueField[] {
       ...shown,
     }))
 }
+
+const defaultsOf = (fields: Fields): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([name, field]) =>
+      field.default === undefined ? [] : [[name, field.default]],
+    ),
+  )
 
 function validate<Config extends Fields, Credentials extends Fields>(
   declaration: DriverDeclaration<Config, Credentials>,

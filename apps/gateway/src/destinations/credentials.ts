@@ -5,8 +5,11 @@ import type { Json } from '../json-input.js'
 
 type Texts = Readonly<Record<string, string>>
 
-/** Settings that are valid, and the secrets that were made for them: shown in one answer and never again. */
+/** Settings that are valid. */
 export interface CheckedSettings extends ValidSettings {
+  /** Without the defaults of fields that nobody gave: those of a later release hold for them too. */
+  readonly given: ValidSettings
+  /** The secrets that were made for them: shown in one answer and never again. */
   readonly made: Texts
 }
 
@@ -36,12 +39,19 @@ export function changedSettings(
 function checked(driver: Driver, settings: RawSettings, generated: readonly string[]): CheckedSettings {
   const valid = driver.validate(settings)
   if (!valid.ok) throw validationFailed(valid.failure)
-  const { credentials } = valid.value
+  const { config, credentials } = valid.value
   return {
     ...valid.value,
+    given: { config: only(config, settings.config), credentials: only(credentials, settings.credentials) },
     made: Object.fromEntries(generated.map((name) => [name, credentials[name] ?? ''])),
   }
 }
+
+/** What of `values` somebody gave; an empty text or null takes a value away. */
+const only = (values: Texts, given: Json): Texts =>
+  Object.fromEntries(
+    Object.entries(values).filter(([name]) => given[name] !== '' && (given[name] ?? null) !== null),
+  )
 
 /** Throws when the key is missing from SECRET_KEYS. */
 export const openCredentials = (secrets: SecretBox, entry: DestinationEntry): Texts =>

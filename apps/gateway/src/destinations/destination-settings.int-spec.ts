@@ -117,6 +117,17 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
   const verify = (id: string): Promise<Answer> => call('POST', `${DESTINATIONS}/${id}/verify`)
   const questions = () => target.received.filter(({ method }) => method === 'OPTIONS')
 
+  it('are shown as they were given, without the defaults of others, and can be taken away', async () => {
+    const given = { url: target.url('/in'), method: 'PUT', custom_headers: '{"x-team":"a"}' }
+    const { id, config } = (await create(given)).body
+    expect(config).toEqual(given)
+    const taken = await call('PATCH', `${DESTINATIONS}/${id}`, {
+      config: { method: null, custom_headers: '' },
+    })
+    expect([taken.status, taken.body.config]).toEqual([200, { url: given.url }])
+    expect((await call('GET', `${DESTINATIONS}/${id}`)).body.config).toEqual({ url: given.url })
+  })
+
   describe('a signing secret', () => {
     it('is made for the scheme that is chosen; a public key is always shown', async () => {
       const { body } = await create({ signature: 'v1a' })

@@ -81,8 +81,8 @@ export class DestinationsService {
         id: input.id ?? newDestinationId(),
         limits,
         policy: { ...NO_OVERRIDES, ...input.policy },
-        config: settings.config,
-        sealedCredentials: sealCredentials(this.tools.secrets, uid, settings.credentials),
+        config: settings.given.config,
+        sealedCredentials: sealCredentials(this.tools.secrets, uid, settings.given.credentials),
       }),
     )
     if (!created.ok) {
@@ -196,11 +196,11 @@ export class DestinationsService {
     if (!input.config && !input.credentials) return { change: {} }
     const { secrets, verifier } = this.tools
     const settings = this.settingsAfter(current, input)
-    const { config, credentials, made } = settings
+    const { given, made } = settings
     const isAsked = needsConsent(verifier.questionOf(current), questionOf(driverOf(entry.type), settings))
     const change = {
-      config,
-      sealedCredentials: sealCredentials(secrets, entry.uid, credentials),
+      config: given.config,
+      sealedCredentials: sealCredentials(secrets, entry.uid, given.credentials),
       ...(isAsked ? awaitingConsent(entry.disabledAt) : {}),
     }
     return { change, made }
