@@ -3,6 +3,7 @@ import { Pool, type buildConnector, type Dispatcher } from 'undici'
 import type { ResponseSummary } from '@barnabas/domain'
 import { undiciConnector } from '../network/http.js'
 import type { Network } from '../network/network.js'
+import { withoutSecrets } from './without-secrets.js'
 
 /** As much of an answer as helps to find a mistake; the rest is not read. */
 export const MAX_RESPONSE_BYTES = 16 * 1024
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly path?: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Buffer | string
+  /** What of `headers` proves who asks: taken out of the answer where a target sends it back. */
+  readonly secrets?: readonly string[]
 }
 
 export type HttpResponse = ResponseSummary & { readonly status: number }
@@ -57,7 +60,8 @@ export class HttpTarget {
   }
 
   /** Rejects when there is no answer, also when `signal` aborts; every status is an answer. */
-  async request({ method, path, headers, body }: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const { method, path, headers, body, secrets = [] } = request
     signal.throwIfAborted()
     const response = await this.pool.request({
       path: path ?? this.path,
@@ -66,7 +70,7 @@ export class HttpTarget {
       body: body ?? null,
       signal,
     })
-    return summarise(response, this.maxResponseBytes)
+    return withoutSecrets(await summarise(response, this.maxResponseBytes), secrets)
   }
 
   /** Ends when the requests under way have ended. Safe to call twice. */

@@ -52,6 +52,25 @@ describe('a webhook with fixed authentication', () => {
     expect(receiver.received[0]?.headers[header]).toBe(value)
   })
 
+  it.each<[string, Record<string, string>, Record<string, string>]>([
+    ['a password', { auth: 'basic', username: 'me' }, { password: 'canary-1234' }],
+    ['a bearer token', { auth: 'bearer' }, { token: 'canary-1234' }],
+    ['an API key', { auth: 'api_key' }, { api_key: 'canary-1234' }],
+    ['secret headers', {}, { secret_headers: '{"x-key":"canary-1234"}' }],
+  ])('keeps nothing of %s that the target sends back', async (_name, config, credentials) => {
+    const receiver = await start(({ rawHeaders }) => ({
+      status: 500,
+      headers: { 'x-got': rawHeaders.join(' ').replace(/[^\x20-\x7e]/g, '') },
+      body: rawHeaders.join('\n'),
+    }))
+    const outcome = await open({ url: receiver.url(), ...config }, credentials).send(EVENT, ATTEMPT, never)
+    const { body, headers } = ('response' in outcome && outcome.response) || { body: '', headers: {} }
+    const kept = `${String(body)} ${JSON.stringify(headers)}`
+    expect(kept).toContain('********')
+    expect(kept).not.toContain('canary')
+    expect(kept).not.toContain(Buffer.from('me:canary-1234').toString('base64'))
+  })
+
   it.each(['PUT', 'PATCH'])('sends by %s', async (method) => {
     const receiver = await start()
     await open({ url: receiver.url(), method }).send(EVENT, ATTEMPT, never)

@@ -89,6 +89,7 @@ function open(settings: WebhookSettings, { network, origin = DEFAULT_ORIGIN }: S
       // Whoever gets events with this option on has given its consent.
       ...(config.verify_endpoint === 'cloudevents' ? { [REQUEST_ORIGIN]: origin } : {}),
     },
+    secrets: [...Object.values(credentials), ...Object.values(readHeaders(credentials.secret_headers))],
     auth: authenticationOf(settings, network, tls),
   })
 }

@@ -22,6 +22,8 @@ export interface WebhookOptions {
   readonly keys: readonly LiveKey[]
   /** Headers of every request besides those of the event; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Values in `headers` that no answer may bring into the log. */
+  readonly secrets: readonly string[]
   readonly auth: Authentication
 }
 
@@ -94,11 +96,20 @@ export class WebhookSender implements Sender {
     const signatures = keys
       .filter(({ untilMs }) => nowMs < untilMs)
       .map((key) => sign(key, id, timestampSeconds, body))
-    return { method, body, headers: { ...headers, 'webhook-signature': signatures.join(' ') } }
+    return {
+      method,
+      body,
+      headers: { ...headers, 'webhook-signature': signatures.join(' ') },
+      secrets: this.options.secrets,
+    }
   }
 }
 
 const withHeaders = (request: HttpRequest, headers: Readonly<Record<string, string>>): HttpRequest => ({
   ...request,
   headers: { ...request.headers, ...headers },
+  secrets: [...(request.secrets ?? []), ...Object.values(headers).map(withoutScheme)],
 })
+
+/** `Bearer x` is `x`, which may come back without the word before it. */
+const withoutScheme = (value: string): string => value.replace(/^(?:Basic|Bearer) /, '')
