@@ -8,6 +8,7 @@ import type { Services } from './services.js'
 export interface Stack {
   readonly api: Api
   readonly kafka: KafkaClient
+  readonly databaseUrl: string
   /** As KAFKA_BROKERS takes them. */
   readonly kafkaBrokers: string
   /** Full name of one of our Kafka topics. */
@@ -23,6 +24,8 @@ export interface StackOptions {
   /** Default: those of the test set-up, with a database and a Kafka topic prefix of its own. */
   readonly services?: Services
   readonly env?: Readonly<Record<string, string>>
+  /** Called with every line that an app writes. */
+  readonly onLine?: (line: string) => void
 }
 
 const READY_TIMEOUT_MS = 60_000
@@ -42,12 +45,13 @@ const settings = {
 } as const
 
 /** Starts all apps and waits until each is ready. */
-export async function startStack({ services, env = {} }: StackOptions = {}): Promise<Stack> {
+export async function startStack({ services, env = {}, onLine }: StackOptions = {}): Promise<Stack> {
   const { place, release } = services ? placeOf(services) : await freshPlace()
   const lines: string[] = []
   const apps = await startApps({
     env: { ...settings, ...place, ...env },
     onLine: (app, line) => {
+      onLine?.(line)
       lines.push(`${app} ${line}`)
       if (lines.length > SHOWN_LINES) lines.shift()
     },
@@ -64,6 +68,7 @@ export async function startStack({ services, env = {} }: StackOptions = {}): Pro
   return {
     api: new Api(apps.apiUrl, settings.API_KEY),
     kafka,
+    databaseUrl: place.DATABASE_URL,
     kafkaBrokers: place.KAFKA_BROKERS,
     kafkaTopic: (name) => `${place.KAFKA_TOPIC_PREFIX}${name}`,
     metricsUrl: (app) => `http://127.0.0.1:${apps.supervisor.app(app).metricsPort}`,

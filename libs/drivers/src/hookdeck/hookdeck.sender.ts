@@ -22,7 +22,7 @@ export class HookdeckSender implements Sender {
     tools: SenderTools,
   ) {
     const url = eventsUrl(tools.endpoints, sourceIdOf(token) ?? '')
-    this.target = new HttpTarget(url, networkFor('hookdeck', tools))
+    this.target = new HttpTarget(url, networkFor('hookdeck', tools), { secrets: [token] })
   }
 
   async send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {

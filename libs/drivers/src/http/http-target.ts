@@ -21,7 +21,16 @@ export interface HttpRequest {
   readonly path?: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Buffer | string
-  /** What of `headers` proves who asks: taken out of the answer where a target sends it back. */
+  /** What of this request proves who asks, as `secrets` of the target. */
+  readonly secrets?: readonly string[]
+}
+
+export interface HttpTargetOptions {
+  /** Client certificate and authority, for https. */
+  readonly tls?: ConnectionOptions
+  /** For answers that are to be understood. */
+  readonly maxResponseBytes?: number
+  /** What proves to the target who asks: taken out of its answers where it sends it back. */
   readonly secrets?: readonly string[]
 }
 
@@ -38,12 +47,10 @@ export class HttpTarget {
 
   private readonly maxResponseBytes: number
 
-  /** `tls`: client certificate and authority, for https. `maxResponseBytes`: for answers that are to be understood. */
-  constructor(
-    url: string,
-    network: Network,
-    options: { readonly tls?: ConnectionOptions; readonly maxResponseBytes?: number } = {},
-  ) {
+  private readonly secrets: readonly string[]
+
+  constructor(url: string, network: Network, options: HttpTargetOptions = {}) {
+    this.secrets = options.secrets ?? []
     this.maxResponseBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES
     const { origin, pathname, search } = new URL(url)
     this.path = pathname + search
@@ -62,6 +69,7 @@ export class HttpTarget {
   /** Rejects when there is no answer, also when `signal` aborts; every status is an answer. */
   async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { method, path, headers, body, secrets = [] } = request
+    const hidden = [...this.secrets, ...secrets]
     signal.throwIfAborted()
     const response = await this.pool.request({
       path: path ?? this.path,
@@ -70,7 +78,7 @@ export class HttpTarget {
       body: body ?? null,
       signal,
     })
-    return withoutSecrets(await summarise(response, this.maxResponseBytes), secrets)
+    return withoutSecrets(await summarise(response, this.maxResponseBytes), hidden)
   }
 
   /** Ends when the requests under way have ended. Safe to call twice. */

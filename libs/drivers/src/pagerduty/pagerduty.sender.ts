@@ -34,7 +34,7 @@ export class PagerDutySender implements Sender {
     private readonly routingKey: string,
     templates: PagerDutyTemplates,
   ) {
-    this.target = new HttpTarget(url, network)
+    this.target = new HttpTarget(url, network, { secrets: [routingKey] })
     this.action = maker('action', templates.action_template)
     this.dedupKey = maker('deduplication key', templates.dedup_key_template)
     this.severity = maker('severity', templates.severity_template)

@@ -22,7 +22,8 @@ export class SlackSender implements Sender {
   private readonly header: TextMaker | null
 
   constructor({ url, network }: Vendor, { text_template, header_template }: SlackTemplates) {
-    this.target = new HttpTarget(url, network)
+    // The path is the secret: whoever knows it may post.
+    this.target = new HttpTarget(url, network, { secrets: [new URL(url).pathname] })
     this.text = textMaker('text', text_template, standardText)
     this.header = header_template === undefined ? null : textMaker('header', header_template, standardText)
   }

@@ -25,10 +25,11 @@ export class SmsSender implements Sender {
     user: string,
     password: string,
   ) {
-    this.target = new HttpTarget(url, network)
+    const login = Buffer.from(`${user}:${password}`).toString('base64')
+    this.target = new HttpTarget(url, network, { secrets: [password, login] })
     this.text = textMaker('text', config.text_template, standardSms)
     this.headers = {
-      authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+      authorization: `Basic ${login}`,
       'content-type': 'application/x-www-form-urlencoded',
       'user-agent': 'barnabas/0.1',
     }

@@ -79,7 +79,8 @@ function checkScheme({ config, credentials }: WebhookSettings): Problem[] {
 function open(settings: WebhookSettings, { network, origin = DEFAULT_ORIGIN }: SenderTools): WebhookSender {
   const { config, credentials } = settings
   const tls = tlsOptions(settings) ?? {}
-  return new WebhookSender(new HttpTarget(config.url, network, { tls }), {
+  const secrets = [...Object.values(credentials), ...Object.values(readHeaders(credentials.secret_headers))]
+  return new WebhookSender(new HttpTarget(config.url, network, { tls, secrets }), {
     method: config.method,
     format: config.format,
     keys: liveSecrets(credentials).map(({ secret, untilMs }) => ({ ...signingKey(secret), untilMs })),
@@ -89,7 +90,6 @@ function open(settings: WebhookSettings, { network, origin = DEFAULT_ORIGIN }: S
       // Whoever gets events with this option on has given its consent.
       ...(config.verify_endpoint === 'cloudevents' ? { [REQUEST_ORIGIN]: origin } : {}),
     },
-    secrets: [...Object.values(credentials), ...Object.values(readHeaders(credentials.secret_headers))],
     auth: authenticationOf(settings, network, tls),
   })
 }

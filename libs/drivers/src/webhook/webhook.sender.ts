@@ -22,8 +22,6 @@ export interface WebhookOptions {
   readonly keys: readonly LiveKey[]
   /** Headers of every request besides those of the event; names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Values in `headers` that no answer may bring into the log. */
-  readonly secrets: readonly string[]
   readonly auth: Authentication
 }
 
@@ -96,19 +94,14 @@ export class WebhookSender implements Sender {
     const signatures = keys
       .filter(({ untilMs }) => nowMs < untilMs)
       .map((key) => sign(key, id, timestampSeconds, body))
-    return {
-      method,
-      body,
-      headers: { ...headers, 'webhook-signature': signatures.join(' ') },
-      secrets: this.options.secrets,
-    }
+    return { method, body, headers: { ...headers, 'webhook-signature': signatures.join(' ') } }
   }
 }
 
 const withHeaders = (request: HttpRequest, headers: Readonly<Record<string, string>>): HttpRequest => ({
   ...request,
   headers: { ...request.headers, ...headers },
-  secrets: [...(request.secrets ?? []), ...Object.values(headers).map(withoutScheme)],
+  secrets: Object.values(headers).map(withoutScheme),
 })
 
 /** `Bearer x` is `x`, which may come back without the word before it. */
