@@ -81,13 +81,28 @@ export interface NamedAddress extends Address {
   readonly isPlainHttp?: boolean
 }
 
+/** A target's yes. */
+export interface Consent {
+  /** The most requests that it takes; null = it named none. */
+  readonly ratePerMinute: number | null
+}
+
 /** What a target said when it was asked whether it wants events. */
 export type Verification =
-  /** `ratePerMinute`: the most requests that it takes; null = it named none. */
-  | { readonly kind: 'verified'; readonly ratePerMinute: number | null }
+  | ({ readonly kind: 'verified' } & Consent)
+  /** It said nothing yet, and can consent later at the callback. `detail`: one sentence for the tenant. */
+  | { readonly kind: 'awaited'; readonly detail: string }
   /** `path`: the setting that it refused. `detail`: one sentence for the tenant. */
   | { readonly kind: 'refused'; readonly path: string; readonly detail: string }
   | { readonly kind: 'unreached'; readonly detail: string }
+
+export interface VerificationTools extends SenderTools {
+  /** Where the target may consent later; a secret. Absent = nowhere. */
+  readonly callbackUrl?: string
+}
+
+/** Headers by their names in lower case. */
+export type HeadersOfRequest = Readonly<Record<string, string | readonly string[] | undefined>>
 
 /** How a target is asked whether it wants events. */
 export interface VerificationRules<Known> {
@@ -96,7 +111,16 @@ export interface VerificationRules<Known> {
   /** What it is asked about: it is asked again when this is another. Null = these settings need no asking. */
   readonly subject: (settings: Known) => string | null
   /** Resolves; throws only for our own bugs. Ends when `signal` aborts. */
-  readonly ask: (settings: Known, tools: SenderTools, signal: AbortSignal) => Promise<Verification>
+  readonly ask: (settings: Known, tools: VerificationTools, signal: AbortSignal) => Promise<Verification>
+  /**
+   * What a request to the callback means: a consent, or a sentence that says what is wrong with it. Absent = targets of
+   * the type are told no callback.
+   */
+  readonly readCallback?: (
+    settings: Known,
+    headers: HeadersOfRequest,
+    tools: Pick<SenderTools, 'origin'>,
+  ) => Result<Consent, string>
 }
 
 /** How people see where a destination points to. */

@@ -8,7 +8,7 @@ import { checkTlsSettings, tlsOptions } from '../tls-settings.js'
 import { authenticationHeader, authenticationOf, checkAuthentication } from './webhook.auth.js'
 import { readHeaders, repeatedHeaders } from './webhook.custom-headers.js'
 import { configFields, credentialFields, type WebhookSettings } from './webhook.fields.js'
-import { askForConsent, DEFAULT_ORIGIN, REQUEST_ORIGIN } from './webhook.handshake.js'
+import { askForConsent, DEFAULT_ORIGIN, readCallback, REQUEST_ORIGIN } from './webhook.handshake.js'
 import { WebhookSender } from './webhook.sender.js'
 import { newSecret, publicKeyOf, schemeOf, signingKey } from './webhook.signature.js'
 
@@ -40,6 +40,7 @@ export const webhook = defineDriver({
     subject: ({ config }) =>
       config.verify_endpoint === 'cloudevents' ? `${config.url} ${config.request_rate ?? ''}` : null,
     ask: askForConsent,
+    readCallback,
   },
   open,
 })
