@@ -14,9 +14,12 @@ import type { GatewaySettings } from './gateway.config.js'
 import { GatewayModule } from './gateway.module.js'
 import { measureRequests } from './http/measure-requests.js'
 import { stringifyWithRaw } from './http/raw-json.js'
+import { CALLBACK_PATH } from './verification/callbacks.js'
 
 /** The envelope of a publish around its `data`: ids, topic, metadata. */
 const ENVELOPE_BYTES = 64 * 1024
+/** Whoever calls back has nothing to say in a body, and needs no key to send one. */
+const CALLBACK_BODY_BYTES = 4 * 1024
 const HEALTH_PATHS = ['livez', 'readyz']
 
 /** The gateway, ready to listen. */
@@ -50,6 +53,9 @@ export async function createGateway(
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id)
     done()
+  })
+  server.addHook('onRoute', (route) => {
+    if (route.url.startsWith(CALLBACK_PATH)) route.bodyLimit = CALLBACK_BODY_BYTES
   })
   measureRequests(server, metrics)
   const health = app.get(Health)

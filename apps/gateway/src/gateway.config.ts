@@ -1,9 +1,11 @@
 import {
+  baseUrl,
   databaseSettings,
   eventSettings,
   identitySettings,
   integer,
   kafkaSettings,
+  optional,
   policySettings,
   port,
   processSettings,
@@ -30,6 +32,12 @@ export const gatewaySettings = {
     default: 0,
     about: 'Port of /metrics, /livez and /readyz, apart from the API; 0 = a free one.',
   }),
+  WEBHOOK_CALLBACK_URL: optional(
+    baseUrl({
+      about:
+        'Where the API is reached by webhooks that consent later, without /api/v1 (WebHook-Request-Callback); https, unless TARGET_PLAIN_HTTP is true. Empty = they are told no such address.',
+    }),
+  ),
   API_KEY: secret({ about: 'Key that callers of the API send as a bearer token.' }),
   MAX_REDELIVERIES: integer({
     min: 0,
@@ -78,3 +86,15 @@ export const checkApiKey = ({
     : `LISTEN_HOST is "${LISTEN_HOST}", which others can reach, but API_KEY has fewer than ${MIN_KEY_CHARACTERS} characters.`
 
 const isLoopback = (host: string): boolean => /^127\./.test(host) || host === '::1' || host === 'localhost'
+
+/** The addresses that follow from it are secrets, which http shows to everyone on the way. */
+export const checkCallbackUrl = ({
+  WEBHOOK_CALLBACK_URL,
+  TARGET_PLAIN_HTTP,
+}: {
+  readonly WEBHOOK_CALLBACK_URL: string | null
+  readonly TARGET_PLAIN_HTTP: boolean
+}): string | null =>
+  WEBHOOK_CALLBACK_URL === null || TARGET_PLAIN_HTTP || WEBHOOK_CALLBACK_URL.startsWith('https:')
+    ? null
+    : `WEBHOOK_CALLBACK_URL is "${WEBHOOK_CALLBACK_URL}", which is http without TLS, but TARGET_PLAIN_HTTP is false.`

@@ -57,12 +57,15 @@ import { TestEventsController } from './test-events/test-events.controller.js'
 import { TestEventsService, type TestEventTools } from './test-events/test-events.service.js'
 import { TenantsController } from './tenants/tenants.controller.js'
 import { TenantsService } from './tenants/tenants.service.js'
+import { Callbacks } from './verification/callbacks.js'
+import { ConsentsController } from './verification/consents.controller.js'
 import { Verifier } from './verification/verifier.js'
 
 const CONTROLLERS = [
   PublishController,
   TenantsController,
   DestinationsController,
+  ConsentsController,
   FiltersController,
   LogController,
   RedeliveriesController,
@@ -155,10 +158,11 @@ const policiesOf = (settings: GatewaySettings, { catalog }: CatalogReader): Poli
 /** What asks targets, and judges them, reaches them as the dispatcher does. */
 function checksOf(settings: GatewaySettings, secrets: SecretBox, log: Logger) {
   const network = networkOf(settings)
-  const { TARGET_ENDPOINTS: endpoints, WEBHOOK_ORIGIN: origin } = settings
+  const { TARGET_ENDPOINTS: endpoints, WEBHOOK_ORIGIN: origin, WEBHOOK_CALLBACK_URL: baseUrl } = settings
+  const callbacks = baseUrl === null ? null : new Callbacks(baseUrl, secrets, systemClock)
   return {
     verdict: new TargetVerdict(network, identityOf(settings)),
-    verifier: new Verifier({ network, endpoints, origin, secrets, log }),
+    verifier: new Verifier({ network, endpoints, origin, secrets, log, callbacks }),
   }
 }
 

@@ -2,9 +2,14 @@ import 'reflect-metadata'
 import { checkIdentity, checkKafkaLogin, loadSettings } from '@barnabas/config'
 import { createLogger, endWithSupervisor, Health, listenForMetrics, Metrics } from '@barnabas/telemetry'
 import { createGateway } from './create-gateway.js'
-import { checkApiKey, gatewaySettings } from './gateway.config.js'
+import { checkApiKey, checkCallbackUrl, gatewaySettings } from './gateway.config.js'
 
-const settings = loadSettings(gatewaySettings, [checkKafkaLogin, checkApiKey, checkIdentity])
+const settings = loadSettings(gatewaySettings, [
+  checkKafkaLogin,
+  checkApiKey,
+  checkIdentity,
+  checkCallbackUrl,
+])
 const log = createLogger({ app: 'gateway', level: settings.LOG_LEVEL, isPretty: settings.LOG_PRETTY })
 endWithSupervisor(settings.BARNABAS_SUPERVISED)
 

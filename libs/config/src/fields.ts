@@ -235,6 +235,17 @@ export function url(schemes: readonly string[], options: Options<string>): Field
   })
 }
 
+/** Where something of ours is reached from outside: http or https, perhaps with a path; read without a slash at its end. */
+export function baseUrl(options: Options<string>): Field<string> {
+  const read: Field<string>['read'] = (raw) => {
+    // What stands in neither origin nor path has no place in a base: a login, a query, a fragment.
+    const { protocol = '', origin = '', pathname = '', href } = URL.parse(raw) ?? {}
+    const isBase = /^https?:$/.test(protocol) && href === origin + pathname
+    return isBase ? good(href.replace(/\/+$/, '')) : bad
+  }
+  return field('a URL such as https://events.example.com, without a query', read, options)
+}
+
 /** A key as `SECRET_KEYS` lists it. */
 export interface NamedKey {
   readonly id: string

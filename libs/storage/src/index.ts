@@ -8,6 +8,7 @@ export {
   findDestinationsByUid,
   listDestinations,
   updateDestination,
+  updateDestinationByUid,
   type DestinationChange,
   type DestinationQuery,
   type DestinationRow,

@@ -5,7 +5,7 @@ import {
   NO_OVERRIDES,
   type DeliveryLimits,
 } from '@barnabas/domain'
-import { findDriver, type Driver } from '@barnabas/drivers'
+import { findDriver, type Driver, type HeadersOfRequest } from '@barnabas/drivers'
 import {
   createDestination,
   deleteDestination,
@@ -127,6 +127,12 @@ export class DestinationsService {
   async verify(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {
     const row = await this.verification.again(tenantId, id)
     return { value: this.json(row), isPropagated: await this.propagation.until([row.entry]) }
+  }
+
+  /** Takes the consent of a target that calls back. Throws 404 for every secret that is not in force. */
+  async callBack(secret: string, headers: HeadersOfRequest): Promise<void> {
+    const row = await this.verification.callBack(secret, headers)
+    await this.propagation.until([row.entry])
   }
 
   disable(tenantId: string, id: string): Promise<Propagated<DestinationJson>> {

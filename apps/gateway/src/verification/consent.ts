@@ -1,5 +1,5 @@
 import { MINUTE, type DeliveryLimits, type RateLimit } from '@barnabas/domain'
-import type { Verification as Answer } from '@barnabas/drivers'
+import type { Consent, Verification as Answer } from '@barnabas/drivers'
 import type { DestinationChange, DestinationRow } from '@barnabas/storage'
 import { ApiError } from '../http/api-error.js'
 import type { Question } from './verifier.js'
@@ -15,9 +15,10 @@ export const awaitingConsent = (disabledAt: string | null) => ({
 })
 
 /** What follows from a consent: the destination is enabled, and never faster than its target allows. */
-export function afterConsent({ entry }: DestinationRow, ratePerMinute: number | null): DestinationChange {
+export function afterConsent({ entry }: DestinationRow, { ratePerMinute }: Consent): DestinationChange {
   const enabled = entry.disabledReason === 'pending_verification' ? { disabledAt: null } : {}
-  return ratePerMinute === null ? enabled : { ...enabled, limits: slowed(entry.limits, ratePerMinute) }
+  const limits = ratePerMinute === null ? entry.limits : slowed(entry.limits, ratePerMinute)
+  return limits === entry.limits ? enabled : { ...enabled, limits }
 }
 
 function slowed(limits: DeliveryLimits, ratePerMinute: number): DeliveryLimits {
@@ -39,5 +40,9 @@ export const sentenceOfAnswer = (
   { purpose }: Question,
 ): string =>
   answer.kind === 'refused' && purpose === 'check' ? `${answer.path} ${answer.detail}` : answer.detail
+
+/** The same for everything that is wrong with an address, so that it tells nothing about destinations. */
+export const noSuchCallback = (): ApiError =>
+  new ApiError(404, 'not_found', 'this address is not known, or is not valid any more')
 
 export const notVerified = (message: string): ApiError => new ApiError(409, 'not_verified', message)

@@ -1,16 +1,21 @@
-import { findDestination, updateDestination, type DestinationRow, type Storage } from '@barnabas/storage'
+import type { DestinationUid } from '@barnabas/domain'
+import type { Consent, HeadersOfRequest } from '@barnabas/drivers'
+import { findDestination, updateDestinationByUid, type DestinationRow, type Storage } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 import { notFound } from '../http/api-error.js'
-import { afterConsent, notVerified, sentenceOfAnswer } from './consent.js'
-import type { Verifier } from './verifier.js'
+import { hashOfSubject } from './callbacks.js'
+import { afterConsent, noSuchCallback, notVerified, sentenceOfAnswer } from './consent.js'
+import type { Question, Verifier } from './verifier.js'
 
 /**
  * What becomes of a destination when its target is asked:
  *
  *   created or changed ─► pending_verification ─► ask ─┬► consent ─► enabled, not faster than the target allows
- *                                    ▲                 └► none ─► stays, until POST …/verify asks again
+ *                                    ▲                 │               ▲
+ *                                    │                 ├► none ────────┤ the target calls back, if it was told where
+ *                                    └─────────────────┴─ stays, until POST …/verify asks again
  *
- * A target is asked while nothing is locked; its answer counts only for what it was asked about.
+ * A target is asked while nothing is locked; its answer, and its call, count only for what it was asked about.
  */
 export class Verification {
   constructor(
@@ -22,13 +27,13 @@ export class Verification {
   /** The row after its target was asked, where it must be; as it was when there is no consent. */
   async settle(row: DestinationRow): Promise<DestinationRow> {
     const question = this.verifier.questionOf(row)
-    if (row.entry.disabledReason !== 'pending_verification' || question?.purpose !== 'consent') return row
-    const answer = await this.verifier.ask(question)
-    if (answer.kind !== 'verified') {
-      this.log.warn({ ...fieldsOf(row), detail: answer.detail }, 'destination.not_verified')
-      return row
-    }
-    return (await this.take(row, question.subject, answer.ratePerMinute)) ?? row
+    if (!isPending(row) || question?.purpose !== 'consent') return row
+    const answer = await this.verifier.ask(question, row.entry.uid)
+    if (answer.kind === 'verified') return (await this.take(row, question, answer)) ?? row
+    const enabled = await this.enabledMeanwhile(row)
+    if (enabled) return enabled
+    this.log.warn({ ...fieldsOf(row), detail: answer.detail }, 'destination.not_verified')
+    return row
   }
 
   /** Asks again. Throws 409 with what the target said when it does not want events. */
@@ -37,32 +42,68 @@ export class Verification {
     if (!row) throw notFound('destination')
     const question = this.verifier.questionOf(row)
     if (!question) throw notVerified('the settings of the destination name no way to ask its target')
-    const answer = await this.verifier.ask(question)
-    if (answer.kind !== 'verified') throw notVerified(sentenceOfAnswer(answer, question))
+    const answer = await this.verifier.ask(question, row.entry.uid)
+    if (answer.kind !== 'verified') {
+      const enabled = await this.enabledMeanwhile(row)
+      if (enabled) return enabled
+      throw notVerified(sentenceOfAnswer(answer, question))
+    }
     if (question.purpose === 'check') return row
-    const taken = await this.take(row, question.subject, answer.ratePerMinute)
+    const taken = await this.take(row, question, answer)
     if (!taken) throw notVerified('the destination was changed while its target was asked; ask again')
     return taken
   }
 
-  /** Null when the answer is about what the destination no longer is. */
-  private async take(
-    { entry }: DestinationRow,
-    subject: string,
-    ratePerMinute: number | null,
-  ): Promise<DestinationRow | null> {
-    let isCurrent = false
-    const row = await this.storage.transaction((tx) =>
-      updateDestination(tx, entry.tenantId, entry.id, (current) => {
-        isCurrent = current.entry.uid === entry.uid && this.verifier.questionOf(current)?.subject === subject
-        return isCurrent ? afterConsent(current, ratePerMinute) : {}
-      }),
+  /**
+   * A consent that comes by the callback. Throws 404 when the secret is none or was made for what the destination is no
+   * longer, 400 when the headers are no consent. A secret that this system did not make costs no transaction.
+   */
+  async callBack(secret: string, headers: HeadersOfRequest): Promise<DestinationRow> {
+    const callback = this.verifier.readCallback(secret)
+    if (!callback) throw noSuchCallback()
+    const row = await this.consent(callback.uid, (question) =>
+      hashOfSubject(question.subject) === callback.subjectHash
+        ? this.verifier.consentOf(question, headers)
+        : null,
     )
-    if (!row || !isCurrent) return null
-    this.log.info(fieldsOf(row), 'destination.verified')
+    if (!row) throw noSuchCallback()
     return row
   }
+
+  /** Null when the answer is about what the destination no longer is. */
+  private take({ entry }: DestinationRow, asked: Question, consent: Consent): Promise<DestinationRow | null> {
+    return this.consent(entry.uid, ({ subject }) => (subject === asked.subject ? consent : null))
+  }
+
+  /** Null when `consentTo` finds none to what the destination is now; it is asked while the row is locked. */
+  private async consent(
+    uid: DestinationUid,
+    consentTo: (question: Question) => Consent | null,
+  ): Promise<DestinationRow | null> {
+    let before: DestinationRow | null = null
+    const row = await this.storage.transaction((tx) =>
+      updateDestinationByUid(tx, uid, (current) => {
+        const question = this.verifier.questionOf(current)
+        const consent = question && consentTo(question)
+        before = consent && current
+        return consent ? afterConsent(current, consent) : {}
+      }),
+    )
+    if (!row || !before) return null
+    if (row !== before) this.log.info(fieldsOf(row), 'destination.verified')
+    return row
+  }
+
+  /** A target may call back before it answers; null when it did not. */
+  private async enabledMeanwhile(row: DestinationRow): Promise<DestinationRow | null> {
+    if (!isPending(row)) return null
+    const { tenantId, id, uid } = row.entry
+    const now = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
+    return now?.entry.uid === uid && now.entry.disabledAt === null ? now : null
+  }
 }
+
+const isPending = ({ entry }: DestinationRow): boolean => entry.disabledReason === 'pending_verification'
 
 const fieldsOf = ({ entry }: DestinationRow): object => ({
   tenant_id: entry.tenantId,

@@ -1,7 +1,9 @@
-import { SECOND, toError, type SecretBox } from '@barnabas/domain'
+import { SECOND, toError, type DestinationUid, type SecretBox } from '@barnabas/domain'
 import {
   findDriver,
+  type Consent,
   type Driver,
+  type HeadersOfRequest,
   type SenderTools,
   type ValidSettings,
   type Verification,
@@ -9,7 +11,8 @@ import {
 import type { DestinationRow } from '@barnabas/storage'
 import type { Logger } from '@barnabas/telemetry'
 import { openCredentials } from '../destinations/credentials.js'
-import { validationFailed } from '../http/api-error.js'
+import { ApiError, validationFailed } from '../http/api-error.js'
+import type { Callback, Callbacks } from './callbacks.js'
 
 /** A caller waits for it; a target that takes longer to say yes is asked again. */
 const TIMEOUT_MS = 10 * SECOND
@@ -17,6 +20,8 @@ const TIMEOUT_MS = 10 * SECOND
 export interface VerifierTools extends SenderTools {
   readonly secrets: SecretBox
   readonly log: Logger
+  /** Null = targets are told none. */
+  readonly callbacks: Callbacks | null
 }
 
 /** What a target is asked about: what it answers holds as long as this is the same. */
@@ -48,16 +53,31 @@ export class Verifier {
     return valid.ok ? questionOf(driver, valid.value) : null
   }
 
-  /** Answers within 10 s. */
-  async ask({ driver, settings }: Question): Promise<Verification> {
+  /** Answers within 10 s. `uid`: of the destination whose target may consent later as well. */
+  async ask(question: Question, uid?: DestinationUid): Promise<Verification> {
+    const { driver, settings } = question
     const { verification } = driver
     if (!verification) throw new Error(`${driver.type} has no verification`)
+    const tools = { ...this.tools, ...this.callbackOf(question, uid) }
     try {
-      return await verification.ask(settings, this.tools, AbortSignal.timeout(TIMEOUT_MS))
+      return await verification.ask(settings, tools, AbortSignal.timeout(TIMEOUT_MS))
     } catch (error) {
       this.tools.log.error({ type: driver.type, error: toError(error).message }, 'verification.failed')
       return { kind: 'unreached', detail: 'The target could not be asked.' }
     }
+  }
+
+  /** What the secret of a callback was made for; null when it is none. */
+  readCallback(secret: string): Callback | null {
+    return this.tools.callbacks?.read(secret) ?? null
+  }
+
+  /** What a call of the callback says about the question; throws 400 when it is no consent. */
+  consentOf({ driver, settings }: Question, headers: HeadersOfRequest): Consent {
+    const consent = driver.verification?.readCallback?.(settings, headers, this.tools)
+    if (!consent) throw new Error(`${driver.type} has no callback`)
+    if (!consent.ok) throw new ApiError(400, 'validation_failed', consent.failure)
+    return consent.value
   }
 
   /** Throws 422 when the target says that settings are wrong; one that cannot be reached is given the benefit. */
@@ -67,6 +87,12 @@ export class Verifier {
     if (answer.kind === 'refused') throw validationFailed([{ path: answer.path, message: answer.detail }])
     if (answer.kind === 'unreached')
       this.tools.log.warn({ type: question.driver.type, detail: answer.detail }, 'verification.unreached')
+  }
+
+  private callbackOf({ driver, subject }: Question, uid?: DestinationUid): { readonly callbackUrl?: string } {
+    const { callbacks } = this.tools
+    if (!callbacks || uid === undefined || !driver.verification?.readCallback) return {}
+    return { callbackUrl: callbacks.urlFor(uid, subject) }
   }
 
   private credentialsOf(entry: DestinationRow['entry']): Readonly<Record<string, string>> {

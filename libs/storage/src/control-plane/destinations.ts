@@ -162,6 +162,22 @@ export async function updateDestination(
   return entity && apply(tx, entity, change(toRow(entity)))
 }
 
+/**
+ * As `updateDestination`, of one incarnation of a destination. An empty change writes nothing: the version stays, so
+ * that nobody opens it anew.
+ */
+export async function updateDestinationByUid(
+  tx: EntityManager,
+  uid: DestinationUid,
+  change: (current: DestinationRow) => DestinationChange,
+): Promise<DestinationRow | null> {
+  const entity = await liveByUid(tx, uid).setLock('pessimistic_write').getOne()
+  if (!entity) return null
+  const current = toRow(entity)
+  const changed = change(current)
+  return Object.keys(changed).length === 0 ? current : apply(tx, entity, changed)
+}
+
 /** Marks the destination as deleted; null when there is none. */
 export async function deleteDestination(
   tx: EntityManager,
@@ -189,11 +205,7 @@ export async function disableBySignal(
   tx: EntityManager,
   signal: DisableSignal,
 ): Promise<DestinationRow | null> {
-  const entity = await tx
-    .createQueryBuilder(DestinationEntity, 'destination')
-    .setLock('pessimistic_write')
-    .where('destination.uid = :uid AND destination.deleted_at IS NULL', { uid: signal.destinationUid })
-    .getOne()
+  const entity = await liveByUid(tx, signal.destinationUid).setLock('pessimistic_write').getOne()
   if (!entity || entity.disabledAt !== null || entity.enableEpoch !== signal.enableEpoch) return null
   return apply(tx, entity, { disabledAt: signal.atIso, disabledReason: signal.reason })
 }
@@ -226,6 +238,11 @@ const live = (tx: EntityManager, tenantId: string, id: string): SelectQueryBuild
       tenantId,
       id,
     })
+
+const liveByUid = (tx: EntityManager, uid: DestinationUid): SelectQueryBuilder<DestinationEntity> =>
+  tx
+    .createQueryBuilder(DestinationEntity, 'destination')
+    .where('destination.uid = :uid AND destination.deleted_at IS NULL', { uid })
 
 function toRow(entity: DestinationEntity): DestinationRow {
   return {
