@@ -14,7 +14,7 @@ import {
   type SettingsOf,
 } from '@barnabas/config'
 import { dispatcherSettings } from '@barnabas/dispatcher/config'
-import { checkApiKey, gatewaySettings } from '@barnabas/gateway/config'
+import { checkApiKey, checkCallbackUrl, gatewaySettings } from '@barnabas/gateway/config'
 import { recorderSettings } from '@barnabas/recorder/config'
 import { retrierSettings } from '@barnabas/retrier/config'
 import { routerSettings } from '@barnabas/router/config'
@@ -57,7 +57,12 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 await runProgram(async () => {
   const environment = readEnvironment()
-  const read = readSettings(table, environment, [checkKafkaLogin, checkApiKey])
+  const read = readSettings(table, environment, [
+    checkKafkaLogin,
+    checkApiKey,
+    // The apps are given TARGET_PLAIN_HTTP where this machine serves itself alone.
+    (settings) => (allowsLoopbackTargets(environment) ? null : checkCallbackUrl(settings)),
+  ])
   if (!read.ok) throw new Problem(describeProblems(read.problems))
   const settings = read.settings
   const folder = new DataFolder(settings.DATA_DIR)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import {
+  baseUrl,
   durations,
   flag,
   integer,
@@ -102,6 +103,20 @@ describe('readSettings', () => {
       timeoutMs: 15_000,
       permanentStatusCodes: [{ from: 404, to: 404 }],
     })
+  })
+
+  it.each([
+    ['https://events.example.com', 'https://events.example.com'],
+    ['https://Events.Example.com:443/barnabas//', 'https://events.example.com/barnabas'],
+    ['http://127.0.0.1:3333/', 'http://127.0.0.1:3333'],
+    ['events.example.com', null],
+    ['ftp://events.example.com', null],
+    ['https://user:canary@events.example.com', null],
+    ['https://events.example.com/?a=b', null],
+    ['https://events.example.com/#a', null],
+  ])('reads the base %s', (raw, base) => {
+    const read = readSettings({ BASE: baseUrl({ about: 'Base.' }) }, { BASE: raw })
+    expect(read.ok ? read.settings.BASE : null).toBe(base)
   })
 
   it('names all settings of a contradiction', () => {

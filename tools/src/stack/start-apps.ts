@@ -56,8 +56,11 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
   const host = reachableHost(listenHost)
   const apiPort = await freePort(options.apiPort)
   const places = await placesOf(apps, apiPort, options.env)
+  const apiUrl = `http://${host}:${apiPort}`
   const env = {
     ...(isLoopback(listenHost) ? LOOPBACK_TARGETS : {}),
+    // Targets that are on this machine can call back here.
+    ...(allowsLoopbackTargets(options.env) ? { WEBHOOK_CALLBACK_URL: apiUrl } : {}),
     ...options.env,
     TARGET_DENIED_ADDRESSES: ownAddresses(options.env, places).join(','),
   }
@@ -78,7 +81,7 @@ export async function startApps(options: StartAppsOptions): Promise<RunningApps>
       onLine: (line) => onLine?.(name, line),
     })
   }
-  return { apiUrl: `http://${host}:${apiPort}`, supervisor }
+  return { apiUrl, supervisor }
 }
 
 async function placesOf(

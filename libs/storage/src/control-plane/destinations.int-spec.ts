@@ -13,6 +13,7 @@ import {
   listTenants,
   openStorage,
   updateDestination,
+  updateDestinationByUid,
   upsertTenant,
   type DestinationChange,
   type DestinationRow,
@@ -102,6 +103,20 @@ describe('destinations and their tenants', () => {
     expect((await find())?.entry.limits).toEqual(limits)
     expect((await created({ id: 'd2', limits })).entry.limits).toEqual(limits)
     expect((await find('d2'))?.entry.limits).toEqual(limits)
+  })
+
+  it('changes one incarnation of a destination, and keeps its version when nothing changes', async () => {
+    const first = await created()
+    const by = ({ entry }: DestinationRow, change: DestinationChange) =>
+      storage.transaction((tx) => updateDestinationByUid(tx, entry.uid, () => change))
+    expect(await by(first, {})).toEqual(first)
+    const changed = await by(first, { topics: ['other'] })
+    expect(changed?.entry.version).toBeGreaterThan(first.entry.version)
+    expect(await find()).toEqual(changed)
+    await storage.transaction((tx) => deleteDestination(tx, tenantId, 'd1'))
+    const second = await created()
+    expect(await by(first, { topics: ['late'] })).toBeNull()
+    expect(await find()).toEqual(second)
   })
 
   it('keeps equal ids of two tenants apart', async () => {

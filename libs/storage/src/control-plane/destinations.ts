@@ -163,8 +163,8 @@ export async function updateDestination(
 }
 
 /**
- * As `updateDestination`, of one incarnation of a destination. An empty change writes nothing: the version stays, so
- * that nobody opens it anew.
+ * As `updateDestination`, of one incarnation of a destination. An empty change writes nothing and gives back the row
+ * that `change` saw.
  */
 export async function updateDestinationByUid(
   tx: EntityManager,
