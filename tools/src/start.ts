@@ -1,4 +1,5 @@
 import {
+  checkIdentity,
   checkKafkaLogin,
   databaseSettings,
   describeProblems,
@@ -60,6 +61,7 @@ await runProgram(async () => {
   const read = readSettings(table, environment, [
     checkKafkaLogin,
     checkApiKey,
+    checkIdentity,
     // The apps are given TARGET_PLAIN_HTTP where this machine serves itself alone.
     (settings) => (allowsLoopbackTargets(environment) ? null : checkCallbackUrl(settings)),
   ])

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import { readSettings } from '@barnabas/config'
-import type { DestinationUid, Signal, TenantUid } from '@barnabas/domain'
+import { MAX_ID_CHARACTERS, type DestinationUid, type Signal, type TenantUid } from '@barnabas/domain'
 import {
   encodeSignal,
   kafkaNames,
@@ -205,6 +205,16 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
     expect(
       (await call('PATCH', `${DESTINATIONS}/unknown`, { config: { url: 'http://127.0.0.1:2/' } })).status,
     ).toBe(404)
+  })
+
+  it('reaches tenants and destinations by the longest ids that they may have', async () => {
+    const [tenant, id] = ['t'.repeat(MAX_ID_CHARACTERS), 'd'.repeat(MAX_ID_CHARACTERS)]
+    expect((await call('PUT', `/tenants/${tenant}`)).status).toBe(201)
+    const path = `/tenants/${tenant}/destinations`
+    const body = { id, type: 'webhook', topics: '*', config: { url: 'http://127.0.0.1:1/' } }
+    expect((await call('POST', path, body)).status).toBe(201)
+    expect((await call('GET', `${path}/${id}`)).body['id']).toBe(id)
+    expect((await call('PUT', `/tenants/${tenant}x`)).status).toBe(422)
   })
 
   describe('on a signal', () => {

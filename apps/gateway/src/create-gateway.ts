@@ -20,6 +20,8 @@ import { CALLBACK_PATH } from './verification/callbacks.js'
 const ENVELOPE_BYTES = 64 * 1024
 /** Whoever calls back has nothing to say in a body, and needs no key to send one. */
 const CALLBACK_BODY_BYTES = 4 * 1024
+/** The longest id (255 characters), each written as %xx: a part of a path that is longer would be answered with 404. */
+const MAX_PARAM_CHARACTERS = 3 * 255
 const HEALTH_PATHS = ['livez', 'readyz']
 
 /** The gateway, ready to listen. */
@@ -33,6 +35,7 @@ export async function createGateway(
     genReqId: () => `req_${randomUUID()}`,
     // A header of ours, never the caller's: what is logged under it must be ours.
     requestIdHeader: false,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   })
   const app = await NestFactory.create<NestFastifyApplication>(
     GatewayModule.of(settings, log, metrics),
