@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { awsCredentialFields, endpointField, regionField } from '../aws/aws-fields.js'
+import { awsCheck, awsIdentity } from '../aws/aws-access.js'
+import { awsCredentialFields, endpointField, regionField, roleField } from '../aws/aws-fields.js'
 import { addressesOf } from '../aws/endpoint.js'
 import { defineDriver } from '../driver.js'
 import { select, template, text } from '../fields.js'
@@ -51,8 +52,11 @@ export const awsEventbridge = defineDriver({
       labels: { envelope: 'Metadata and data', payload: 'Data only' },
     }),
     endpoint: endpointField,
+    role_arn: roleField,
   },
   credentials: awsCredentialFields,
+  check: awsCheck,
+  identity: awsIdentity,
   target: ({ event_bus_name, region }) => ({ target: `${event_bus_name} in ${region}`, targetUrl: null }),
   addresses: ({ config }) => addressesOf('config.endpoint', config.endpoint),
   open: openEventBridge,

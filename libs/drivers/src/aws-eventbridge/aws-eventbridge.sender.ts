@@ -1,3 +1,4 @@
+import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient } from '../aws/aws-client.js'
 import { outcomeOfEntry } from '../aws/aws-outcome.js'
 import { BatchSender } from '../aws/batch-sender.js'
@@ -21,14 +22,15 @@ export interface EventBridgeSettings {
     readonly detail_type_template: string
     readonly detail_format: DetailFormat
     readonly endpoint?: string
+    readonly role_arn?: string
   }
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  readonly credentials: AwsKeys
 }
 
 /** Puts events on one bus with PutEvents, whose answer names what became of each entry. */
 export function openEventBridge({ config, credentials }: EventBridgeSettings, tools: SenderTools): Sender {
-  const { region, endpoint } = config
-  const connection = { type: 'aws_eventbridge', region, named: endpoint, credentials }
+  const { region, endpoint: named, role_arn: roleArn } = config
+  const connection = { type: 'aws_eventbridge', region, named, roleArn, credentials }
   const client = new AwsClient(connection, tools, async (settings) => {
     const { EventBridgeClient } = await sdk()
     return new EventBridgeClient({ ...settings, sigv4aSigningRegionSet: [region] })

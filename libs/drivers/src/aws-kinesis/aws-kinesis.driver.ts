@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { awsCredentialFields, endpointField, regionField } from '../aws/aws-fields.js'
+import { awsCheck, awsIdentity } from '../aws/aws-access.js'
+import { awsCredentialFields, endpointField, regionField, roleField } from '../aws/aws-fields.js'
 import { addressesOf } from '../aws/endpoint.js'
 import { defineDriver } from '../driver.js'
 import { checkbox, template, text } from '../fields.js'
@@ -25,6 +26,7 @@ export const awsKinesis = defineDriver({
     }),
     region: regionField,
     endpoint: endpointField,
+    role_arn: roleField,
     partition_key_template: template({
       label: 'Partition key template',
       description:
@@ -38,6 +40,8 @@ export const awsKinesis = defineDriver({
     }),
   },
   credentials: awsCredentialFields,
+  check: awsCheck,
+  identity: awsIdentity,
   target: ({ stream_name, region }) => ({ target: `${stream_name} in ${region}`, targetUrl: null }),
   addresses: ({ config }) => addressesOf('config.endpoint', config.endpoint),
   open: openKinesis,

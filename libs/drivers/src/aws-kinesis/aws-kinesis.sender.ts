@@ -1,3 +1,4 @@
+import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient } from '../aws/aws-client.js'
 import { outcomeOfEntry } from '../aws/aws-outcome.js'
 import { BatchSender } from '../aws/batch-sender.js'
@@ -21,16 +22,17 @@ export interface KinesisSettings {
     readonly stream_name: string
     readonly region: string
     readonly endpoint?: string
+    readonly role_arn?: string
     readonly partition_key_template: string
     readonly metadata_in_payload: 'true' | 'false'
   }
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  readonly credentials: AwsKeys
 }
 
 /** Puts records into one stream with PutRecords, whose answer names what became of each record. */
 export function openKinesis({ config, credentials }: KinesisSettings, tools: SenderTools): Sender {
-  const { region, endpoint, stream_name: streamName } = config
-  const connection = { type: 'aws_kinesis', region, named: endpoint, credentials }
+  const { region, endpoint: named, role_arn: roleArn, stream_name: streamName } = config
+  const connection = { type: 'aws_kinesis', region, named, roleArn, credentials }
   const client = new AwsClient(connection, tools, async (settings) => {
     const { KinesisClient } = await sdk()
     return new KinesisClient({ ...settings, accountIdEndpointMode: 'disabled' })

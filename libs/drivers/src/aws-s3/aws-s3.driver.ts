@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { awsCredentialFields, endpointField, regionField } from '../aws/aws-fields.js'
+import { awsCheck, awsIdentity } from '../aws/aws-access.js'
+import { awsCredentialFields, endpointField, regionField, roleField } from '../aws/aws-fields.js'
 import { addressesOf } from '../aws/endpoint.js'
 import { defineDriver } from '../driver.js'
 import { select, template, text } from '../fields.js'
@@ -42,8 +43,11 @@ export const awsS3 = defineDriver({
       default: 'STANDARD',
     }),
     endpoint: endpointField,
+    role_arn: roleField,
   },
   credentials: awsCredentialFields,
+  check: awsCheck,
+  identity: awsIdentity,
   target: ({ bucket, region, endpoint }) => ({
     target: `${bucket} in ${region}`,
     targetUrl:

@@ -1,5 +1,6 @@
 import type { StorageClass } from '@aws-sdk/client-s3'
 import type { Outcome } from '@barnabas/domain'
+import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient, type AwsSettings } from '../aws/aws-client.js'
 import { outcomeOfAwsError } from '../aws/aws-outcome.js'
 import type { AttemptInfo, OutgoingEvent, Sender, SenderTools } from '../driver.js'
@@ -17,8 +18,9 @@ export interface S3Settings {
     readonly key_template: string
     readonly storage_class: StorageClass
     readonly endpoint?: string
+    readonly role_arn?: string
   }
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  readonly credentials: AwsKeys
 }
 
 /** Writes objects into one bucket, one request per event. */
@@ -34,7 +36,8 @@ export class S3Sender implements Sender {
   ) {
     const { config, credentials } = settings
     this.key = openTemplate(config.key_template)
-    const connection = { type: 'aws_s3', region: config.region, named: config.endpoint, credentials }
+    const { region, endpoint: named, role_arn: roleArn } = config
+    const connection = { type: 'aws_s3', region, named, roleArn, credentials }
     this.client = new AwsClient(connection, tools, async (common) => {
       const { S3Client } = await sdk()
       return new S3Client({ ...common, ...s3Settings(common, config.region) })
@@ -63,10 +66,11 @@ export class S3Sender implements Sender {
     if (!object.ok) return object.failure
     const { bucket, storage_class } = this.settings.config
     const { PutObjectCommand } = await sdk()
-    const client = await this.client.get()
+    const client = await this.client.ready()
+    if (!client.ok) return client.failure
     try {
       const command = new PutObjectCommand({ Bucket: bucket, StorageClass: storage_class, ...object.value })
-      await client.send(command, { abortSignal: signal })
+      await client.value.send(command, { abortSignal: signal })
       return DELIVERED
     } catch (error) {
       return signal.aborted ? outcomeOfAbort(signal.reason) : outcomeOfAwsError(error, Date.now())

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { awsCredentialFields, endpointField } from '../aws/aws-fields.js'
+import { awsCheck, awsIdentity } from '../aws/aws-access.js'
+import { awsCredentialFields, endpointField, roleField } from '../aws/aws-fields.js'
 import { addressesOf, regionOfArn } from '../aws/endpoint.js'
 import { defineDriver } from '../driver.js'
 import { template, text } from '../fields.js'
@@ -34,8 +35,11 @@ export const awsSns = defineDriver({
         'JMESPath expression for the message group, for example data.customer_id. A FIFO topic gets the topic of the event unless it is given.',
     }),
     endpoint: endpointField,
+    role_arn: roleField,
   },
   credentials: awsCredentialFields,
+  check: awsCheck,
+  identity: awsIdentity,
   target: ({ topic_arn }) => ({ target: topic_arn, targetUrl: consoleUrl(topic_arn) }),
   addresses: ({ config }) => addressesOf('config.endpoint', config.endpoint),
   open: openSns,

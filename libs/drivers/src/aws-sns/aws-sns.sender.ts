@@ -1,3 +1,4 @@
+import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient } from '../aws/aws-client.js'
 import { BatchSender, outcomesById } from '../aws/batch-sender.js'
 import { regionOfArn } from '../aws/endpoint.js'
@@ -21,8 +22,9 @@ export interface SnsSettings {
     readonly subject_template?: string
     readonly message_group_id_template?: string
     readonly endpoint?: string
+    readonly role_arn?: string
   }
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  readonly credentials: AwsKeys
 }
 
 /** Publishes to one topic with PublishBatch. */
@@ -32,7 +34,7 @@ export function openSns({ config, credentials }: SnsSettings, tools: SenderTools
   const group = config.message_group_id_template ?? (isFifo ? DEFAULT_GROUP : undefined)
   const region = regionOfArn(topicArn) ?? ''
   const client = new AwsClient(
-    { type: 'aws_sns', region, named: endpoint, credentials },
+    { type: 'aws_sns', region, named: endpoint, roleArn: config.role_arn, credentials },
     tools,
     async (settings) => new (await sdk()).SNSClient(settings),
   )

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { addressesOf } from '../aws/endpoint.js'
-import { awsCredentialFields, endpointField, optionalRegionField } from '../aws/aws-fields.js'
+import { awsCheck, awsIdentity } from '../aws/aws-access.js'
+import { awsCredentialFields, endpointField, optionalRegionField, roleField } from '../aws/aws-fields.js'
 import { defineDriver } from '../driver.js'
 import { template, url } from '../fields.js'
 import { consoleUrl } from './aws-sqs.queue.js'
@@ -23,6 +24,7 @@ export const awsSqs = defineDriver({
       description: 'For example https://sqs.us-east-1.amazonaws.com/123456789012/my-queue.',
     }),
     endpoint: endpointField,
+    role_arn: roleField,
     region: optionalRegionField,
     message_group_id_template: template({
       label: 'Message group template',
@@ -31,6 +33,8 @@ export const awsSqs = defineDriver({
     }),
   },
   credentials: awsCredentialFields,
+  check: awsCheck,
+  identity: awsIdentity,
   target: ({ queue_url }) => ({ target: queue_url, targetUrl: consoleUrl(queue_url) }),
   addresses: ({ config: { queue_url, endpoint } }) =>
     endpoint === undefined

@@ -1,3 +1,4 @@
+import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient } from '../aws/aws-client.js'
 import { BatchSender, outcomesById } from '../aws/batch-sender.js'
 import { regionOfUrls } from '../aws/endpoint.js'
@@ -20,10 +21,11 @@ export interface SqsSettings {
   readonly config: {
     readonly queue_url: string
     readonly endpoint?: string
+    readonly role_arn?: string
     readonly region?: string
     readonly message_group_id_template?: string
   }
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  readonly credentials: AwsKeys
 }
 
 /** Sends to one queue with SendMessageBatch. */
@@ -36,6 +38,7 @@ export function openSqs({ config, credentials }: SqsSettings, tools: SenderTools
     type: 'aws_sqs',
     region: region ?? regionOfUrls(endpoint === undefined ? [queueUrl] : [queueUrl, endpoint]),
     named,
+    roleArn: config.role_arn,
     credentials,
   }
   const client = new AwsClient(connection, tools, async (settings) => {

@@ -1,14 +1,12 @@
+import { ok, type Outcome, type Result } from '@barnabas/domain'
 import type { SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
-import { httpAgents } from '../network/http.js'
-import { BoundedHandler } from './aws-handler.js'
-import { endpointOf } from './endpoint.js'
-
-const handlers = lazy(() => import('@smithy/node-http-handler'))
+import type { AwsKeys } from './aws-access.js'
+import { AwsRole } from './aws-role.js'
+import { clientSettings } from './aws-settings.js'
 
 /** Requests side by side of one sender. The batched types have fewer under way; S3 has one per event. */
 const MAX_SOCKETS = 50
-const CONNECT_TIMEOUT_MS = 10_000
 
 /** A client's own settings: where, as whom. */
 export interface AwsConnection {
@@ -17,71 +15,59 @@ export interface AwsConnection {
   readonly region: string
   /** The address in the tenant's settings, if there is one. */
   readonly named: string | undefined
-  readonly credentials: { readonly key: string; readonly secret: string; readonly session?: string }
+  /** In place of keys. */
+  readonly roleArn: string | undefined
+  readonly credentials: AwsKeys
 }
 
 /** What every client of the SDK is made with. */
 export type AwsSettings = Awaited<ReturnType<typeof awsSettings>>
 
-/**
- * IMPORTANT: each value that the SDK would else look for in the environment, in files of the home folder or at the
- * instance metadata service is given here: a tenant's client must never act as the operator, nor go where the
- * operator's own configuration of AWS points to.
- */
-async function awsSettings({ type, region, named, credentials }: AwsConnection, tools: SenderTools) {
-  const { NodeHttpHandler } = await handlers()
-  const { url, network } = endpointOf(type, named, tools)
-  const requestHandler = new BoundedHandler(
-    new NodeHttpHandler({
-      ...httpAgents(network, { maxSockets: MAX_SOCKETS }),
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-    }),
-  )
-  const { key, secret, session } = credentials
+async function awsSettings(connection: AwsConnection, role: AwsRole | null, tools: SenderTools) {
+  const { type, region, named, credentials } = connection
+  const common = await clientSettings({ type, region, named, maxSockets: MAX_SOCKETS }, tools)
   return {
-    region,
-    ...(url === undefined ? {} : { endpoint: url }),
-    credentials: {
-      accessKeyId: key,
-      secretAccessKey: secret,
-      ...(session === undefined ? {} : { sessionToken: session }),
-    },
-    credentialDefaultProvider: () => noOtherCredentials,
-    requestHandler,
-    // The product tries again, with delays that survive this process.
-    maxAttempts: 1,
-    retryMode: 'standard',
-    defaultsMode: 'standard' as const,
-    useFipsEndpoint: false,
-    useDualstackEndpoint: false,
-    ignoreConfiguredEndpointUrls: true,
-    authSchemePreference: [],
-    userAgentAppId: () => Promise.resolve(undefined),
-    logger: SILENT,
+    ...common,
+    credentials: role ? () => Promise.resolve(identityOf(role)) : identityOfKeys(credentials),
   }
 }
 
-const noOtherCredentials = () => Promise.reject(new Error('a destination has no credentials but its own'))
+/** The SDK keeps what does not expire: this one it asks for again each time, for what is in use is decided here. */
+const ALWAYS_EXPIRED = new Date(0)
 
-const nothing = (): void => undefined
-/** The SDK's warnings may hold what it sends. */
-const SILENT = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing }
+function identityOf({ current }: AwsRole) {
+  const { accessKeyId, secretAccessKey, sessionToken } = current
+  return { accessKeyId, secretAccessKey, sessionToken, expiration: ALWAYS_EXPIRED }
+}
+
+/** Settings without a role have both keys: see `awsCheck`. */
+const identityOfKeys = ({ key = '', secret = '', session }: AwsKeys) => ({
+  accessKeyId: key,
+  secretAccessKey: secret,
+  ...(session === undefined ? {} : { sessionToken: session }),
+})
 
 /** One client of the SDK: made at the first use, with connections of its own. */
 export class AwsClient<Client extends { destroy(): void }> {
   private client: Client | null = null
   private readonly make: () => Promise<Client>
+  private readonly role: AwsRole | null
 
   constructor(
     connection: AwsConnection,
     tools: SenderTools,
     make: (settings: AwsSettings) => Promise<Client>,
   ) {
-    this.make = lazy(async () => (this.client = await make(await awsSettings(connection, tools))))
+    const { roleArn, region } = connection
+    const role = roleArn === undefined ? null : new AwsRole({ roleArn, region }, tools)
+    this.role = role
+    this.make = lazy(async () => (this.client = await make(await awsSettings(connection, role, tools))))
   }
 
-  get(): Promise<Client> {
-    return this.make()
+  /** The client, with credentials for the next request. The failure is the outcome of what was to be sent. */
+  async ready(): Promise<Result<Client, Outcome>> {
+    const access = await this.role?.ready()
+    return access?.ok === false ? access : ok(await this.make())
   }
 
   /** Ends its connections. */

@@ -30,17 +30,28 @@ const SECRET_PATTERN = /[\x21-\x7e]{1,256}/
 /** AWS gives no upper limit for session tokens; real ones have some 1,000 characters. */
 const MAX_SESSION_CHARACTERS = 8_192
 
-/** The only credentials that a client is ever given: nothing of the environment of this process is used. */
+export const roleField = text({
+  label: 'Role ARN',
+  description:
+    'Optional. ARN of an IAM role that this service assumes, in place of access keys. The instructions say whom the role must trust.',
+  required: false,
+  pattern: /arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}/,
+  expected: 'must be the ARN of a role such as arn:aws:iam::123456789012:role/events-sender',
+})
+
+/** Given unless the destination names a role. Nothing of the environment of this process is used besides. */
 export const awsCredentialFields = {
   key: secret({
     label: 'Access key ID',
-    description: 'AWS access key ID.',
+    description: 'AWS access key ID. Needed unless a role is named.',
+    required: false,
     pattern: KEY_PATTERN,
     expected: 'must be an access key ID such as AKIAIOSFODNN7EXAMPLE',
   }),
   secret: secret({
     label: 'Secret access key',
-    description: 'AWS secret access key.',
+    description: 'AWS secret access key. Needed unless a role is named.',
+    required: false,
     pattern: SECRET_PATTERN,
     expected: 'must be printable ASCII characters without spaces',
   }),

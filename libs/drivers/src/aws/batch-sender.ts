@@ -46,9 +46,10 @@ export class BatchSender<Entry, Client extends { destroy(): void }> implements S
 
   private async call(entries: readonly Entry[], signal: AbortSignal): Promise<BatchResult> {
     // Not in the try: a client that cannot be made is a bug of ours.
-    const client = await this.options.client.get()
+    const client = await this.options.client.ready()
+    if (!client.ok) return { kind: 'all', outcome: client.failure }
     try {
-      return { kind: 'each', outcomes: await this.options.call(client, entries, signal) }
+      return { kind: 'each', outcomes: await this.options.call(client.value, entries, signal) }
     } catch (error) {
       return { kind: 'all', outcome: outcomeOfAwsError(error, Date.now()) }
     }
