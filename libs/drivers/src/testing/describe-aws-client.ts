@@ -159,7 +159,7 @@ export function describeAwsClient(driver: Driver, harness: Harness): void {
 }
 
 /** Whatever of it was used would be seen: another key, another address, or a file that was made. */
-function operatorEnvironment(folder: string): Record<string, string> {
+export function operatorEnvironment(folder: string): Record<string, string> {
   const [config, program] = [join(folder, 'config'), join(folder, 'credentials.sh')]
   writeFileSync(program, `#!/bin/sh\ntouch ${join(folder, 'asked')}\n`)
   chmodSync(program, 0o755)
