@@ -2,7 +2,6 @@ import type { StorageClass } from '@aws-sdk/client-s3'
 import type { Outcome } from '@barnabas/domain'
 import type { AwsKeys } from '../aws/aws-access.js'
 import { AwsClient, type AwsSettings } from '../aws/aws-client.js'
-import { outcomeOfAwsError } from '../aws/aws-outcome.js'
 import type { AttemptInfo, OutgoingEvent, Sender, SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
 import { DELIVERED, failedWith, outcomeOfAbort, unlessAborted } from '../outcomes.js'
@@ -73,7 +72,7 @@ export class S3Sender implements Sender {
       await client.value.send(command, { abortSignal: signal })
       return DELIVERED
     } catch (error) {
-      return signal.aborted ? outcomeOfAbort(signal.reason) : outcomeOfAwsError(error, Date.now())
+      return signal.aborted ? outcomeOfAbort(signal.reason) : this.client.outcomeOf(error)
     }
   }
 }

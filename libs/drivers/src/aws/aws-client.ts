@@ -2,6 +2,7 @@ import { ok, type Outcome, type Result } from '@barnabas/domain'
 import type { SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
 import type { AwsKeys } from './aws-access.js'
+import { outcomeOfAwsError } from './aws-outcome.js'
 import { AwsRole } from './aws-role.js'
 import { clientSettings } from './aws-settings.js'
 
@@ -68,6 +69,13 @@ export class AwsClient<Client extends { destroy(): void }> {
   async ready(): Promise<Result<Client, Outcome>> {
     const access = await this.role?.ready()
     return access?.ok === false ? access : ok(await this.make())
+  }
+
+  /** The outcome of a request that the service refused as a whole, or that got no answer. */
+  outcomeOf(error: unknown): Outcome {
+    const outcome = outcomeOfAwsError(error, Date.now())
+    if (outcome.code === 'credentials_rejected') this.role?.refused()
+    return outcome
   }
 
   /** Ends its connections. */

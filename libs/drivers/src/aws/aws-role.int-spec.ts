@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns'
@@ -7,7 +7,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { newEventId, newTenantUid, type Outcome } from '@barnabas/domain'
+import { MINUTE, newEventId, newTenantUid, type Outcome } from '@barnabas/domain'
 import { anEventMeta, eventually } from '@barnabas/testing'
 import { prepareMoto, queryFault, startMoto, type Moto } from '@barnabas/tools'
 import { awsEventbridge } from '../aws-eventbridge/aws-eventbridge.driver.js'
@@ -216,6 +216,20 @@ describe('destinations at AWS that name a role', () => {
       return code === 'accepted' ? null : code
     })
     expect(outcome).toBe('invalid_settings')
+  })
+
+  it.each([
+    ['with a request each', S3],
+    ['in batches', { driver: awsSqs, config: CONFIG_BY_TYPE[4]?.[1] ?? {} }],
+  ])('assume the role anew when the service no longer takes its session: %s', async (_how, type) => {
+    const sender = open(toolsOf(), type)
+    expect((await send(sender)).kind).toBe('delivered')
+    gate.revoke()
+    const now = Date.now.bind(Date)
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + 2 * MINUTE)
+    cleanUps.push(() => clock.mockRestore())
+    expect((await send(sender)).code).toBe('credentials_rejected')
+    expect((await send(sender)).kind).toBe('delivered')
   })
 
   it('are told whom the role must trust when it does not', async () => {

@@ -17,12 +17,12 @@ export interface NamedRole {
  * concurrent use.
  *
  * The confused deputy: this service can assume the roles of all tenants, so a tenant could name the role of another,
- * or one of the operator's own account. What keeps them apart is the external id that each role demands, and AWS
- * leaves it to the one who assumes to see to that. So with all credentials, the first and the renewed, goes a check
- * that the role refuses an external id which is no tenant's; credentials of a role that does not are thrown away
- * unused. The id that it is tried with looks like a tenant's, so that patterns such as `t_*` are found too. Sources:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html and
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html.
+ * or one of the operator's own account. What keeps them apart is the external id that each role demands, and whether
+ * it does only the one who assumes can find out; AWS's advice to vendors is to try it. So with all credentials, the
+ * first and the renewed, goes a check that the role refuses an external id which is no tenant's; credentials of a role
+ * that does not are thrown away unused. The id that it is tried with looks like a tenant's, so that patterns such as
+ * `t_*` are found too. Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html and
+ * https://aws.amazon.com/blogs/apn/securely-using-external-id-for-accessing-aws-accounts-owned-by-others/.
  */
 export class AwsRole {
   private readonly cache = new SessionCache()
@@ -38,7 +38,12 @@ export class AwsRole {
     return session.ok ? ok(undefined) : session
   }
 
-  /** Throws when nothing is ready. */
+  /** To be called when a service refused the credentials: others are assumed for the next request, if these are old. */
+  refused(): void {
+    this.cache.doubt()
+  }
+
+  /** Throws when nothing was ever ready. */
   get current(): AwsSession {
     const { session } = this.cache
     if (!session) throw new Error('the role is not assumed')

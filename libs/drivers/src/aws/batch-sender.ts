@@ -2,7 +2,7 @@ import type { Outcome, Result } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
 import type { AwsClient } from './aws-client.js'
 import { Batcher, type BatcherOptions, type BatchResult } from './batcher.js'
-import { outcomeOfAwsError, outcomeOfEntry } from './aws-outcome.js'
+import { outcomeOfEntry } from './aws-outcome.js'
 
 /** One entry of a request, and its size as the target counts it. */
 export interface Sized<Entry> {
@@ -51,7 +51,7 @@ export class BatchSender<Entry, Client extends { destroy(): void }> implements S
     try {
       return { kind: 'each', outcomes: await this.options.call(client.value, entries, signal) }
     } catch (error) {
-      return { kind: 'all', outcome: outcomeOfAwsError(error, Date.now()) }
+      return { kind: 'all', outcome: this.options.client.outcomeOf(error) }
     }
   }
 }

@@ -21,8 +21,12 @@ const UNUSED_PART = 0.1
 /** A failure is answered again for so long: every event of a destination that cannot be sent to asks here. */
 const BACK_OFF_MS = 5 * SECOND
 
+/** Permissions that are missing are not missing for the age of the credentials: these do not come more often. */
+const DOUBTED_AFTER_MS = MINUTE
+
 interface Held {
   readonly session: AwsSession
+  readonly fetchedAtMs: number
   readonly renewAtMs: number
   readonly unusedAtMs: number
 }
@@ -46,9 +50,21 @@ export class SessionCache {
     return held && nowMs < held.unusedAtMs ? Promise.resolve(ok(held.session)) : fetched
   }
 
-  /** What the last `get` resolved to, as long as nothing ended it. */
+  /** The session that was fetched last; null before the first. Only good for use after a `get` that succeeded. */
   get session(): AwsSession | null {
     return this.held?.session ?? null
+  }
+
+  /**
+   * To be called when a service refused the session: the role may have been made anew, or its sessions revoked. The
+   * next `get` fetches another, unless this one is younger than a minute.
+   */
+  doubt(): void {
+    if (this.held && Date.now() - this.held.fetchedAtMs >= DOUBTED_AFTER_MS) this.end()
+  }
+
+  private end(): void {
+    if (this.held) this.held = { ...this.held, renewAtMs: 0, unusedAtMs: 0 }
   }
 
   private fetchUnlessFailed(fetch: () => Promise<FetchedSession>, nowMs: number): Promise<FetchedSession> {
@@ -66,7 +82,7 @@ export class SessionCache {
       return result
     }
     this.failure = { result, untilMs: nowMs + BACK_OFF_MS }
-    if (result.failure.kind === 'permanent') this.held = null
+    if (result.failure.kind === 'permanent') this.end()
     return result
   }
 }
@@ -75,6 +91,7 @@ function heldFrom(session: AwsSession, nowMs: number): Held {
   const lifeMs = session.expiresAtMs - nowMs
   return {
     session,
+    fetchedAtMs: nowMs,
     renewAtMs: session.expiresAtMs - Math.min(RENEW_BEFORE_MS, lifeMs * RENEW_PART),
     unusedAtMs: session.expiresAtMs - Math.min(UNUSED_BEFORE_MS, lifeMs * UNUSED_PART),
   }

@@ -77,6 +77,12 @@ export class AwsGate {
     this.seen.length = 0
   }
 
+  /** Sessions of roles are no longer good, as when a role is made anew. */
+  revoke(): void {
+    for (const [key, { roleArn }] of this.sessions)
+      if (roleArn !== this.operatorRole) this.sessions.delete(key)
+  }
+
   askedFor(action: string): GateRequest[] {
     return this.seen.filter((one) => one.action === action)
   }
