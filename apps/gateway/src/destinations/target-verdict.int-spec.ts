@@ -37,8 +37,8 @@ describe('TargetVerdict', () => {
   beforeEach(() => nameServer.answerBy(() => ({ addresses: ['93.184.216.34'] })))
   afterEach(() => expect(victim.connections).toBe(0))
 
-  const verdictBy = (rules: NetworkRules): TargetVerdict =>
-    new TargetVerdict(new Network(rules, { dnsServers: [nameServer.address] }), NOBODY)
+  const verdictBy = (rules: NetworkRules, identity: IdentitySettings = NOBODY): TargetVerdict =>
+    new TargetVerdict(new Network(rules, { dnsServers: [nameServer.address] }), identity)
 
   /** What is said of a URL, by the field or by the verdict; nothing when it is accepted. */
   async function problemsOf(url: string, rules: NetworkRules = RULES): Promise<string[]> {
@@ -94,6 +94,25 @@ describe('TargetVerdict', () => {
     ])
     expect(await problemsOf('https://target.example:22/', { ...RULES, allowedPorts: [443] })).toEqual(REFUSED)
     expect(await problemsOf('https://target.example/', { ...RULES, allowedPorts: [443] })).toEqual([])
+  })
+
+  it.each([
+    ['aws_eventbridge', { region: 'us-east-1' }],
+    ['aws_kinesis', { region: 'us-east-1', stream_name: 'events' }],
+    ['aws_s3', { region: 'us-east-1', bucket: 'events' }],
+    ['aws_sns', { topic_arn: 'arn:aws:sns:us-east-1:123456789012:events' }],
+    ['aws_sqs', { queue_url: 'https://sqs.us-east-1.amazonaws.com/123456789012/events' }],
+  ])('wants keys of %s unless the operator has set an identity up', async (type, config) => {
+    const driver = findDriver(type)
+    const role_arn = 'arn:aws:iam::123456789012:role/events-sender'
+    const valid = driver?.validate({ config: { ...config, role_arn }, credentials: {} })
+    if (!driver || !valid?.ok) throw new Error('not valid')
+    expect(await said(() => verdictBy(RULES).check(driver, valid.value))).toEqual([
+      'config.role_arn needs an identity of this service at AWS, which its operator has not set up; give keys instead',
+    ])
+    const roleArn = 'arn:aws:iam::210987654321:role/barnabas'
+    const identity = { ...NOBODY, aws: { roleArn, tokenFile: '/token', region: 'us-east-1' } }
+    expect(await said(() => verdictBy(RULES, identity).check(driver, valid.value))).toEqual([])
   })
 
   it('tells every setting once, however many of its addresses are refused', async () => {
