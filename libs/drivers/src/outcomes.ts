@@ -120,7 +120,10 @@ function codeOfName(code: string, name: unknown): Code | undefined {
  * For clients that cannot be told to stop: resolves as `work` does, or, as soon as `signal` aborts, to the outcome of
  * the abort; what `work` does after that is not looked at. Rejects only as `work` does.
  */
-export async function unlessAborted(work: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+export async function unlessAborted<Value>(
+  work: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | Outcome> {
   if (signal.aborted) {
     work.catch(() => undefined)
     return outcomeOfAbort(signal.reason)

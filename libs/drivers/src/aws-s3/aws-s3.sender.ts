@@ -65,7 +65,7 @@ export class S3Sender implements Sender {
     if (!object.ok) return object.failure
     const { bucket, storage_class } = this.settings.config
     const { PutObjectCommand } = await sdk()
-    const client = await this.client.ready()
+    const client = await this.client.ready(signal)
     if (!client.ok) return client.failure
     try {
       const command = new PutObjectCommand({ Bucket: bucket, StorageClass: storage_class, ...object.value })

@@ -1,4 +1,4 @@
-import { ok, type Outcome, type Result } from '@barnabas/domain'
+import { failed, ok, type Outcome, type Result } from '@barnabas/domain'
 import type { SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
 import type { AwsKeys } from './aws-access.js'
@@ -66,9 +66,9 @@ export class AwsClient<Client extends { destroy(): void }> {
   }
 
   /** The client, with credentials for the next request. The failure is the outcome of what was to be sent. */
-  async ready(): Promise<Result<Client, Outcome>> {
-    const access = await this.role?.ready()
-    return access?.ok === false ? access : ok(await this.make())
+  async ready(signal: AbortSignal): Promise<Result<Client, Outcome>> {
+    const failure = (await this.role?.ready(signal)) ?? null
+    return failure ? failed(failure) : ok(await this.make())
   }
 
   /** The outcome of a request that the service refused as a whole, or that got no answer. */

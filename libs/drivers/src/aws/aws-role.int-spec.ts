@@ -4,7 +4,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MINUTE, newEventId, newTenantUid, type Outcome } from '@barnabas/domain'
@@ -32,16 +32,20 @@ const OPERATOR_ROLE = 'arn:aws:iam::210987654321:role/barnabas'
 const ROLE = `arn:aws:iam::${ACCOUNT}:role/events-sender`
 const TENANT = newTenantUid()
 
-const CONFIG_BY_TYPE: readonly (readonly [Driver, Readonly<Record<string, string>>])[] = [
-  [awsEventbridge, { region: REGION, event_bus_name: 'default' }],
-  [awsKinesis, { region: REGION, stream_name: 'events' }],
-  [awsS3, { region: REGION, bucket: 'my-events-1' }],
-  [awsSns, { topic_arn: `arn:aws:sns:${REGION}:${ACCOUNT}:events` }],
-  [awsSqs, { queue_url: `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/events` }],
-]
-
-const TYPES = CONFIG_BY_TYPE.map(([driver, config]) => ({ type: driver.type, driver, config }))
 const S3 = { driver: awsS3, config: { region: REGION, bucket: 'my-events-1' } }
+
+const SQS = {
+  driver: awsSqs,
+  config: { queue_url: `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/events` },
+}
+
+const TYPES: readonly { readonly driver: Driver; readonly config: Readonly<Record<string, string>> }[] = [
+  { driver: awsEventbridge, config: { region: REGION, event_bus_name: 'default' } },
+  { driver: awsKinesis, config: { region: REGION, stream_name: 'events' } },
+  S3,
+  { driver: awsSns, config: { topic_arn: `arn:aws:sns:${REGION}:${ACCOUNT}:events` } },
+  SQS,
+]
 
 /** Writes down what is dialled, and lets nothing out. */
 class RecordingNetwork extends Network {
@@ -99,7 +103,9 @@ describe('destinations at AWS that name a role', () => {
   /** As an operator's process has them. Each has an identity of its own, which keeps nothing of another test. */
   const toolsOf = (change: Partial<SenderTools> = {}): SenderTools => ({
     network: testNetwork(),
-    endpoints: new Map(['aws_sts', ...TYPES.map(({ type }) => type)].map((type) => [type, gate.url])),
+    endpoints: new Map(
+      ['aws_sts', ...TYPES.map(({ driver }) => driver.type)].map((type) => [type, gate.url]),
+    ),
     identity: identity(),
     tenantUid: TENANT,
     ...change,
@@ -125,7 +131,7 @@ describe('destinations at AWS that name a role', () => {
 
   const detailOf = (outcome: Outcome): string => (outcome.kind === 'delivered' ? '' : outcome.detail)
 
-  it.each(TYPES)('deliver as the role that the tenant named: $type', async ({ driver, config }) => {
+  it.each(TYPES)('deliver as the role that the tenant named: $driver.type', async ({ driver, config }) => {
     expect(await send(open(toolsOf(), { driver, config }))).toMatchObject({ kind: 'delivered' })
     expect(gate.seen.map(({ action, status }) => `${action} ${status}`)).toEqual([
       'AssumeRoleWithWebIdentity 200',
@@ -146,11 +152,11 @@ describe('destinations at AWS that name a role', () => {
       AWS_ROLE_ARN: 'arn:aws:iam::210987654321:role/other',
       AWS_WEB_IDENTITY_TOKEN_FILE: join(folder, 'none'),
       AWS_STS_REGIONAL_ENDPOINTS: 'legacy',
-      AWS_PROFILE: 'other',
     })
     expect((await send(open())).kind).toBe('delivered')
     expect(gate.seen.map(({ accessKey }) => accessKey)).not.toContain('AKIAOPERATOR00000000')
     expect(gate.askedFor('AssumeRole').map(({ region }) => region)).toEqual([REGION, REGION])
+    expect(existsSync(join(folder, 'asked'))).toBe(false)
   })
 
   it("ask the token service of the operator's region at its public address", async () => {
@@ -220,7 +226,7 @@ describe('destinations at AWS that name a role', () => {
 
   it.each([
     ['with a request each', S3],
-    ['in batches', { driver: awsSqs, config: CONFIG_BY_TYPE[4]?.[1] ?? {} }],
+    ['in batches', SQS],
   ])('assume the role anew when the service no longer takes its session: %s', async (_how, type) => {
     const sender = open(toolsOf(), type)
     expect((await send(sender)).kind).toBe('delivered')
@@ -303,15 +309,23 @@ describe('destinations at AWS that name a role', () => {
     expect((await send(sender)).kind).toBe('delivered')
   })
 
-  it('end at once when they are given up while a role is being assumed', async () => {
+  it.each([
+    ['with a request each', S3],
+    ['in batches', SQS],
+  ])('end at once when they are given up while a role is being assumed: %s', async (_how, type) => {
     gate.stsFault = 'hold'
-    const sender = open()
+    const tools = toolsOf()
+    const sender = open(tools, type)
     const abort = new AbortController()
     const sent = send(sender, abort.signal)
     await eventually(() => gate.seen.length === 1)
     abort.abort('timeout')
     expect((await sent).code).toBe('timeout')
+    // It does not wait for the token service, which has not answered yet.
+    await sender.close()
+    expect(gate.seen.map(({ status }) => status)).toEqual([0])
     gate.reset()
-    await eventually(async () => (await send(sender)).kind === 'delivered', AFTER_BACK_OFF)
+    const next = open(tools, type)
+    await eventually(async () => (await send(next)).kind === 'delivered', AFTER_BACK_OFF)
   })
 })

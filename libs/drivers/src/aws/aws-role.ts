@@ -1,6 +1,7 @@
-import { failed, newTenantUid, ok, type Outcome, type Result } from '@barnabas/domain'
+import { failed, newTenantUid, type Outcome } from '@barnabas/domain'
 import type { SenderTools } from '../driver.js'
 import type { AwsIdentity } from '../identity/aws-identity.js'
+import { unlessAborted } from '../outcomes.js'
 import { assumeRole, type AssumedRole } from './aws-sts.js'
 import { SessionCache, type AwsSession, type FetchedSession } from './session-cache.js'
 import { isAccessDenied, NO_IDENTITY, outcomeOfRoleError, UNGUARDED_ROLE, type Trust } from './sts-outcome.js'
@@ -32,10 +33,16 @@ export class AwsRole {
     private readonly tools: SenderTools,
   ) {}
 
-  /** To be asked before each request: afterwards `current` is good for it. The failure is that of the delivery. */
-  async ready(): Promise<Result<undefined, Outcome>> {
-    const session = await this.cache.get(() => this.fetch())
-    return session.ok ? ok(undefined) : session
+  /**
+   * To be asked before each request: null when `current` is good for it, else the outcome of what was to be sent. What
+   * others wait for too goes on when `signal` aborts, for some 30 s at most.
+   */
+  ready(signal: AbortSignal): Promise<Outcome | null> {
+    const fetched = this.cache.get(() => this.fetch())
+    return unlessAborted(
+      fetched.then((session) => (session.ok ? null : session.failure)),
+      signal,
+    )
   }
 
   /** To be called when a service refused the credentials: others are assumed for the next request, if these are old. */

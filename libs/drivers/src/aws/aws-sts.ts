@@ -29,7 +29,7 @@ export interface AssumedRole {
 /** What the failure of a request to STS means for the delivery. */
 export type JudgeError = (error: unknown) => Outcome
 
-/** AssumeRoleWithWebIdentity. Resolves within some 20 s. */
+/** AssumeRoleWithWebIdentity. Resolves within some 10 s. */
 export const assumeWithToken = (
   { roleArn, sessionName, region }: AssumedRole,
   token: string,
@@ -47,7 +47,7 @@ export const assumeWithToken = (
     })
   })
 
-/** AssumeRole, as `source`. Resolves within some 20 s. */
+/** AssumeRole, as `source`. Resolves within some 10 s. */
 export const assumeRole = (
   { roleArn, sessionName, region }: AssumedRole,
   { source, externalId }: { readonly source: AwsSession; readonly externalId: string },

@@ -46,7 +46,7 @@ export class BatchSender<Entry, Client extends { destroy(): void }> implements S
 
   private async call(entries: readonly Entry[], signal: AbortSignal): Promise<BatchResult> {
     // Not in the try: a client that cannot be made is a bug of ours.
-    const client = await this.options.client.ready()
+    const client = await this.options.client.ready(signal)
     if (!client.ok) return { kind: 'all', outcome: client.failure }
     try {
       return { kind: 'each', outcomes: await this.options.call(client.value, entries, signal) }

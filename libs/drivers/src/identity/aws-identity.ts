@@ -31,7 +31,7 @@ export class AwsIdentity {
 
   /**
    * The failure is the outcome of a delivery that needed them: `identity_failed`, or what the connection did; it says
-   * nothing of the operator's files. Resolves within some 20 s; a failure is answered again for 5 s.
+   * nothing of the operator's files. Resolves within some 10 s; a failure is answered again for 5 s.
    */
   credentials(tools: SenderTools): Promise<FetchedSession> {
     return this.cache.get(() => this.fetch(tools))
