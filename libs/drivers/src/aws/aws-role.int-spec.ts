@@ -64,6 +64,8 @@ describe('destinations at AWS that name a role', () => {
   let tokenFile: string
   const senders: Sender[] = []
   const cleanUps: (() => void)[] = []
+  /** What the operator is told. */
+  const told: string[] = []
 
   beforeAll(prepareMoto, BUILD_LIMIT_MS)
   beforeAll(async () => {
@@ -94,6 +96,7 @@ describe('destinations at AWS that name a role', () => {
     gate.trust(ROLE, (externalId) => externalId === TENANT)
     writeFileSync(tokenFile, `${gate.webToken}\n`)
   })
+  beforeEach(() => void told.splice(0))
   afterEach(async () => {
     gate.stsFault = null
     for (const cleanUp of cleanUps.splice(0)) cleanUp()
@@ -112,7 +115,9 @@ describe('destinations at AWS that name a role', () => {
   })
 
   const identity = (region = 'eu-west-1'): OperatorIdentity =>
-    new OperatorIdentity({ aws: { roleArn: OPERATOR_ROLE, tokenFile, region }, google: null })
+    new OperatorIdentity({ aws: { roleArn: OPERATOR_ROLE, tokenFile, region }, google: null }, (...failure) =>
+      told.push(failure.join(' ')),
+    )
 
   function open(tools = toolsOf(), { driver, config }: { driver: Driver; config: object } = S3): Sender {
     const valid = driver.validate({ config: { ...config, role_arn: ROLE }, credentials: {} })
@@ -274,6 +279,7 @@ describe('destinations at AWS that name a role', () => {
     const outcome = await send(sender)
     expect(outcome).toMatchObject({ kind: 'retryable', code: 'identity_failed' })
     expect(detailOf(outcome)).not.toContain(folder)
+    expect(told.splice(0)).toEqual([`aws ${tokenFile} is not there, cannot be read or is empty`])
     writeFileSync(tokenFile, gate.webToken)
     await eventually(async () => (await send(sender)).kind === 'delivered', AFTER_BACK_OFF)
   })
@@ -281,6 +287,7 @@ describe('destinations at AWS that name a role', () => {
   it('are not to blame for a token that AWS refuses', async () => {
     writeFileSync(tokenFile, 'of somebody else')
     expect(await send(open())).toMatchObject({ kind: 'retryable', code: 'identity_failed' })
+    expect(told.splice(0)).toEqual([expect.stringMatching(/^aws InvalidIdentityToken/)])
   })
 
   it('try again after the token service was down, and do not storm it meanwhile', async () => {

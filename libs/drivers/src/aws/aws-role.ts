@@ -19,7 +19,7 @@ export interface NamedRole {
  *
  * The confused deputy: this service can assume the roles of all tenants, so a tenant could name the role of another,
  * or one of the operator's own account. What keeps them apart is the external id that each role demands, and whether
- * it does only the one who assumes can find out; AWS's advice to vendors is to try it. So with all credentials, the
+ * it does only the one who assumes can find out, by trying. So with all credentials, the
  * first and the renewed, goes a check that the role refuses an external id which is no tenant's; credentials of a role
  * that does not are thrown away unused. The id that it is tried with looks like a tenant's, so that patterns such as
  * `t_*` are found too. Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html and

@@ -1,4 +1,4 @@
-import { failed } from '@barnabas/domain'
+import { failed, toError } from '@barnabas/domain'
 import { readFile } from 'node:fs/promises'
 import { assumeWithToken } from '../aws/aws-sts.js'
 import { SessionCache, type FetchedSession } from '../aws/session-cache.js'
@@ -27,7 +27,11 @@ const SESSION_NAME = 'barnabas'
 export class AwsIdentity {
   private readonly cache = new SessionCache()
 
-  constructor(readonly settings: AwsIdentitySettings) {}
+  /** `onFailure`: told why there are no credentials, for the operator; at most every five seconds. Holds no token. */
+  constructor(
+    readonly settings: AwsIdentitySettings,
+    private readonly onFailure: (reason: string) => void = () => undefined,
+  ) {}
 
   /**
    * The failure is the outcome of a delivery that needed them: `identity_failed`, or what the connection did; it says
@@ -40,8 +44,15 @@ export class AwsIdentity {
   private async fetch(tools: SenderTools): Promise<FetchedSession> {
     const { roleArn, tokenFile, region } = this.settings
     const token = await readToken(tokenFile)
-    if (token === null) return failed(failedWith('identity_failed'))
-    const judge = (error: unknown) => outcomeOfIdentityError(error, Date.now())
+    if (token === null) {
+      this.onFailure(`${tokenFile} is not there, cannot be read or is empty`)
+      return failed(failedWith('identity_failed'))
+    }
+    const judge = (error: unknown) => {
+      const { name, message } = toError(error)
+      this.onFailure(`${name}: ${message}`)
+      return outcomeOfIdentityError(error, Date.now())
+    }
     return assumeWithToken({ roleArn, sessionName: SESSION_NAME, region }, token, { tools, judge })
   }
 }

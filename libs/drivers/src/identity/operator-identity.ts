@@ -18,7 +18,7 @@ export class OperatorIdentity {
 
   /** `onFailure`: told, for the operator, why an identity could not be proved; at most every five seconds. */
   constructor({ aws, google }: IdentitySettings, onFailure: OnIdentityFailure = () => undefined) {
-    this.aws = aws && new AwsIdentity(aws)
+    this.aws = aws && new AwsIdentity(aws, (reason) => onFailure('aws', reason))
     this.google = google && new GoogleIdentity(google, (reason) => onFailure('google', reason))
   }
 }
