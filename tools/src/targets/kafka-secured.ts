@@ -9,6 +9,7 @@ import {
   type KafkaNodeExtras,
   type KafkaNodeOptions,
 } from '../services/kafka-node.js'
+import { removeScramUser } from './kafka-scram.js'
 import type { ListenerTls } from './rabbitmq.js'
 
 export interface SecuredKafkaOptions {
@@ -34,6 +35,8 @@ export interface SecuredKafka {
   /** Says that the broker is reached at `elsewherePort` of loopback. */
   readonly misadvertised: string
   readonly elsewherePort: number
+  /** SCRAM knows this user no more from now on, also after `resume`; PLAIN does. Connections stay. */
+  removeUser(name: string): Promise<void>
   /** Halts the broker as a machine without CPU would: connections stay, nothing is answered. */
   freeze(): void
   thaw(): void
@@ -86,6 +89,7 @@ export async function startSecuredKafka(options: SecuredKafkaOptions): Promise<S
     tls: at(listeners.tls),
     misadvertised: at(listeners.misadvertised),
     elsewherePort: listeners.misadvertised.advertisedPort,
+    removeUser: (name) => removeScramUser(port, name),
     freeze: () => signal('SIGSTOP'),
     thaw: () => signal('SIGCONT'),
     halt,

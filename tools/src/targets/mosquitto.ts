@@ -13,20 +13,39 @@ export interface MosquittoOptions {
   readonly config?: string
 }
 
+export interface MosquittoTarget extends TargetServer {
+  /** Puts other options in the place of those that it was started with; it reads users and access control anew. */
+  configure(options: MosquittoOptions): void
+}
+
 /** Starts a Mosquitto broker on loopback that keeps nothing on disk. */
-export async function startMosquitto(options: MosquittoOptions = {}): Promise<TargetServer> {
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<MosquittoTarget> {
   const port = await freePort()
-  return startTargetServer({
+  let current = options
+  let folder = ''
+  const write = (): string => {
+    const file = join(folder, 'mosquitto.conf')
+    writeFileSync(file, configOf(folder, port, current))
+    return file
+  }
+  const server = await startTargetServer({
     name: 'mosquitto',
     port,
     command: 'mosquitto',
     install: 'apt-get install mosquitto',
-    args: (folder) => {
-      const file = join(folder, 'mosquitto.conf')
-      writeFileSync(file, configOf(folder, port, options))
-      return ['-c', file]
+    args: (own) => {
+      folder = own
+      return ['-c', write()]
     },
   })
+  return {
+    ...server,
+    configure: (next) => {
+      current = next
+      write()
+      server.reload()
+    },
+  }
 }
 
 function configOf(folder: string, port: number, { users, acl, config = '' }: MosquittoOptions): string {

@@ -24,6 +24,8 @@ export interface TargetServer {
   stop(): Promise<void>
   /** Ends it and starts it again on the same port and folder. */
   restart(): Promise<void>
+  /** Tells it to read its files again; it does so in its own time. */
+  reload(): void
   /** From now on it takes connections and answers nothing. */
   freeze(): void
   thaw(): void
@@ -62,6 +64,7 @@ export async function startTargetServer(options: TargetServerOptions): Promise<T
       await end()
       running = await run(options, folder)
     },
+    reload: () => signal('SIGHUP'),
     freeze: () => {
       signal('SIGSTOP')
       untilFrozen(running.pid)

@@ -3,6 +3,7 @@ import { newEventId } from '@barnabas/domain'
 import { anEventMeta, eventually } from '@barnabas/testing'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testTools } from '../testing/test-tools.js'
 import { azureServicebus } from './azure-servicebus.driver.js'
 import {
@@ -15,7 +16,12 @@ import {
 const HOST = 'my-namespace.servicebus.windows.net'
 const keyed = (keyName: string): string =>
   `Endpoint=sb://${HOST}/;SharedAccessKeyName=${keyName};SharedAccessKey=c2VjcmV0`
-const OPTIONS = { entities: ['events'], refusedKey: 'refused', maxMessageBytes: 100_000 }
+const REFUSED_KEY = 'refused'
+const OPTIONS = {
+  entities: ['events'],
+  refusedKeys: new Set([REFUSED_KEY]),
+  maxMessageBytes: 100_000,
+}
 const settingsOf = (config: Record<string, string> = {}, keyName = 'send'): RawSettings => ({
   config: { name: 'events', ...config },
   credentials: { connection_string: keyed(keyName) },
@@ -80,7 +86,18 @@ class ServiceBusHarness implements DriverHarness {
 
   badCredentials() {
     this.port = this.running.port
-    return { settings: settingsOf({}, OPTIONS.refusedKey), code: 'credentials_rejected' as const }
+    return { settings: settingsOf({}, REFUSED_KEY), code: 'credentials_rejected' as const }
+  }
+
+  /** Two rules of one namespace. */
+  rotation(): Rotation {
+    this.port = this.running.port
+    return {
+      before: settingsOf({}, 'old'),
+      after: settingsOf({}, 'send'),
+      retire: () => void OPTIONS.refusedKeys.add('old'),
+      refusal: 'credentials_rejected',
+    }
   }
 
   becomeSlow(): void {

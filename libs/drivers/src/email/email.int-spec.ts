@@ -4,6 +4,7 @@ import { anEventMeta } from '@barnabas/testing'
 import type { OutgoingEvent, RawSettings, SenderTools } from '../driver.js'
 import { Network } from '../network/network.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import {
   MailServer,
   readMail,
@@ -49,6 +50,17 @@ class MailHarness implements DriverHarness {
   badCredentials() {
     const settings = { ...this.settings(), credentials: { ...LOGIN, password: 'another' } }
     return { settings, code: 'credentials_rejected' as const }
+  }
+
+  rotation(): Rotation {
+    const { users } = this.server
+    users.set('old', 'an-older-password')
+    return {
+      before: { ...this.settings(), credentials: { username: 'old', password: 'an-older-password' } },
+      after: this.settings(),
+      retire: () => void users.delete('old'),
+      refusal: 'credentials_rejected',
+    }
   }
 
   carried({ meta, payload }: OutgoingEvent) {

@@ -79,6 +79,11 @@ class PubsubHarness implements DriverHarness {
     return { settings: settingsOf('forbidden'), code: 'credentials_rejected' as const }
   }
 
+  /** An emulator is sent no token that it could refuse: nothing of the key leaves the process. */
+  rotation() {
+    return null
+  }
+
   becomeSlow(): void {
     this.running.freeze()
   }

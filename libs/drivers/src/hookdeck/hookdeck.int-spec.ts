@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { anEventMeta } from '@barnabas/testing'
 import { describeDriver, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testTools } from '../testing/test-tools.js'
 import { hookdeck } from './hookdeck.driver.js'
 import { HookdeckDouble } from './testing/hookdeck-double.js'
@@ -8,12 +9,13 @@ import { HookdeckDouble } from './testing/hookdeck-double.js'
 const tokenOf = (id: string, secret: string): string => Buffer.from(`${id}:${secret}`).toString('base64')
 const TOKEN = tokenOf('src_1', 'a secret')
 const WRONG = tokenOf('src_1', 'another')
+const OLD = tokenOf('src_0', 'an older secret')
 const never = new AbortController().signal
 
 const toolsFor = ({ url }: HookdeckDouble) => testTools({ hookdeck: url, hookdeck_api: url })
 
 class HookdeckHarness implements DriverHarness {
-  private readonly double = new HookdeckDouble({ src_1: TOKEN })
+  private readonly double = new HookdeckDouble({ src_1: TOKEN, src_0: OLD })
   private isAway = false
 
   readonly invalid: DriverHarness['invalid'] = {
@@ -49,6 +51,16 @@ class HookdeckHarness implements DriverHarness {
     return {
       settings: { config: {}, credentials: { token: WRONG } },
       code: 'credentials_rejected' as const,
+    }
+  }
+
+  /** A token is that of one source: a new token means another source, and the old one is removed. */
+  rotation(): Rotation {
+    return {
+      before: { config: {}, credentials: { token: OLD } },
+      after: this.settings(),
+      retire: () => void this.double.tokens.delete('src_0'),
+      refusal: 'target_not_found',
     }
   }
 

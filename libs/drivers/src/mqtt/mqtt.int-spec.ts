@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt'
 import { newEventId } from '@barnabas/domain'
 import { anEventMeta, eventually } from '@barnabas/testing'
-import { startMosquitto, throwawayFolder, type TargetServer } from '@barnabas/tools'
+import { startMosquitto, throwawayFolder, type MosquittoTarget, type TargetServer } from '@barnabas/tools'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { mqtt } from './mqtt.driver.js'
 import { startScriptedBroker } from './testing/scripted-broker.js'
@@ -16,7 +17,17 @@ import { startScriptedBroker } from './testing/scripted-broker.js'
 const RIGHT = { username: 'events', password: 'right' }
 const READER = { username: 'reader', password: 'right' }
 const USERS = { events: 'right', reader: 'right' }
-const ACL = `user events\ntopic write order.paid\ntopic write many/#\nuser reader\ntopic read #\n`
+const OLD = { username: 'old', password: 'older' }
+const ACL = `user old\ntopic write order.paid\nuser events\ntopic write order.paid\ntopic write many/#\nuser reader\ntopic read #\n`
+
+/** Of MQTT 5, section 3.2.2.2. */
+const BAD_CREDENTIALS = [0x86, 0x87]
+
+const isRefused = (port: number, login: typeof OLD): Promise<boolean> =>
+  connectAsync({ host: '127.0.0.1', port, protocolVersion: 5, reconnectPeriod: 0, ...login }).then(
+    (client) => client.endAsync(true).then(() => false),
+    (error: unknown) => BAD_CREDENTIALS.includes((error as { code?: number }).code ?? 0),
+  )
 
 /** Subscribes to everything, and again when the broker was started anew. */
 async function subscribe(port: number): Promise<{ client: MqttClient; packets: IPublishPacket[] }> {
@@ -40,10 +51,10 @@ function arrivedOf({ payload, properties }: IPublishPacket): Arrived {
 }
 
 class MosquittoHarness implements DriverHarness {
-  private server: TargetServer | null = null
+  private server: MosquittoTarget | null = null
   private subscriber: Awaited<ReturnType<typeof subscribe>> | null = null
 
-  get running(): TargetServer {
+  get running(): MosquittoTarget {
     if (!this.server) throw new Error('not started')
     return this.server
   }
@@ -61,7 +72,7 @@ class MosquittoHarness implements DriverHarness {
   }
 
   async start(): Promise<void> {
-    this.server = await startMosquitto({ users: USERS, acl: ACL })
+    this.server = await startMosquitto({ users: { ...USERS, old: OLD.password }, acl: ACL })
     this.subscriber = await subscribe(this.server.port)
   }
 
@@ -86,6 +97,19 @@ class MosquittoHarness implements DriverHarness {
     return {
       settings: { ...this.settings(), credentials: { ...RIGHT, password: 'wrong' } },
       code: 'credentials_rejected' as const,
+    }
+  }
+
+  /** Two users. The broker closes the connections of one that is not in its password file any more. */
+  rotation(): Rotation {
+    return {
+      before: { ...this.settings(), credentials: OLD },
+      after: this.settings(),
+      retire: async () => {
+        this.running.configure({ users: USERS, acl: ACL })
+        await eventually(() => isRefused(this.running.port, OLD))
+      },
+      refusal: 'credentials_rejected',
     }
   }
 

@@ -2,24 +2,42 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
-import type { NatsConnection } from '@nats-io/transport-node'
+import { AuthorizationError, type NatsConnection } from '@nats-io/transport-node'
 import { newEventId } from '@barnabas/domain'
 import { anEventMeta, eventually } from '@barnabas/testing'
-import { startNats, throwawayFolder, type TargetServer } from '@barnabas/tools'
+import { startNats, throwawayFolder, type NatsTarget, type TargetServer } from '@barnabas/tools'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates, type TestCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { nats } from './nats.driver.js'
 import { connectNats } from './nats.transport.js'
 
-const USERS = `authorization { users = [
+const OLD = { username: 'old', password: 'older' }
+/** `more`: users besides those that stay. */
+const usersWith = (more: string): string => `authorization { users = [
+  ${more}
   { user: events, password: "right" },
   { user: narrow, password: "right", permissions: { publish: ["allowed"], subscribe: [">"] } }
 ] }`
+const USERS = usersWith('')
 const RIGHT = { username: 'events', password: 'right' }
 const FULL_AT_MESSAGES = 2
+
+const isRefused = (port: number, { username, password }: typeof OLD): Promise<boolean> =>
+  connectNats({
+    network: testNetwork(),
+    tlsOptions: null,
+    servers: [`127.0.0.1:${port}`],
+    user: username,
+    pass: password,
+    reconnect: false,
+  }).then(
+    (connection) => connection.close().then(() => false),
+    (error: unknown) => error instanceof AuthorizationError,
+  )
 
 /** Looks at streams as a client of its own, anew each time, as servers come and go. */
 async function withStreams<Value>(
@@ -60,10 +78,10 @@ const readStream = (port: number, stream: string, from: number): Promise<Arrived
 
 class NatsHarness implements DriverHarness {
   private certificate = ''
-  private server: TargetServer | null = null
+  private server: NatsTarget | null = null
   private seen: Arrived[] = []
 
-  get running(): TargetServer {
+  get running(): NatsTarget {
     if (!this.server) throw new Error('not started')
     return this.server
   }
@@ -86,7 +104,7 @@ class NatsHarness implements DriverHarness {
 
   async start(): Promise<void> {
     this.certificate = (await makeCertificates()).ca
-    this.server = await startNats(USERS)
+    this.server = await startNats(usersWith(`{ user: old, password: "${OLD.password}" },`))
     await withStreams(this.running.port, ({ streams }) => streams.add({ name: 'ALL', subjects: ['order.*'] }))
   }
 
@@ -110,6 +128,19 @@ class NatsHarness implements DriverHarness {
     return {
       settings: { ...this.settings(), credentials: { ...RIGHT, password: 'wrong' } },
       code: 'credentials_rejected' as const,
+    }
+  }
+
+  /** Two users. The server closes the connections of one that is not in its configuration any more. */
+  rotation(): Rotation {
+    return {
+      before: { ...this.settings(), credentials: OLD },
+      after: this.settings(),
+      retire: async () => {
+        this.running.configure(USERS)
+        await eventually(() => isRefused(this.running.port, OLD))
+      },
+      refusal: 'credentials_rejected',
     }
   }
 

@@ -3,11 +3,13 @@ import { z } from 'zod'
 import { anEventMeta, type Answer, type Received } from '@barnabas/testing'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import type { OutgoingEvent } from '../driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testTools } from '../testing/test-tools.js'
 import { VendorDouble } from '../testing/vendor-double.js'
 import { pagerduty } from './pagerduty.driver.js'
 
 const KEY = 'e93facc04764012d7bfb002500d5d1a6'
+const OLD_KEY = 'a'.repeat(32)
 
 /** After the published schema of the Events API v2 (PagerDuty/api-schema) and the limits in its documentation. */
 const problem = z.strictObject({
@@ -44,6 +46,8 @@ const refusal = (...errors: string[]): Answer => ({
 /** Takes alerts as PagerDuty does, and keeps what state each problem is in. */
 class PagerDuty {
   readonly states = new Map<string, string>()
+  /** Of the integrations that there are. */
+  readonly keys = new Set([KEY, OLD_KEY])
 
   readonly answer = (request: Received): Answer => {
     if (request.method !== 'POST' || request.path !== '/v2/enqueue') return { status: 404 }
@@ -51,7 +55,7 @@ class PagerDuty {
     const read = alert.safeParse(alertIn(request))
     if (!read.success) return refusal(...read.error.issues.map(({ message }) => message))
     const { routing_key, dedup_key = 'made-here', event_action } = read.data
-    if (routing_key !== KEY) return refusal('Invalid routing key')
+    if (!this.keys.has(routing_key)) return refusal('Invalid routing key')
     if (event_action === 'trigger' || this.states.has(dedup_key)) this.states.set(dedup_key, event_action)
     const body = JSON.stringify({ status: 'success', message: 'Event processed', dedup_key })
     return { status: 202, body }
@@ -59,7 +63,8 @@ class PagerDuty {
 }
 
 class PagerDutyHarness implements DriverHarness {
-  readonly double = new VendorDouble(new PagerDuty().answer)
+  private readonly vendor = new PagerDuty()
+  readonly double = new VendorDouble(this.vendor.answer)
   private isUnreachable = false
 
   readonly invalid: DriverHarness['invalid'] = {
@@ -90,6 +95,15 @@ class PagerDutyHarness implements DriverHarness {
   badCredentials() {
     const settings = { config: {}, credentials: { routing_key: 'f'.repeat(32) } }
     return { settings, code: 'event_refused' as const }
+  }
+
+  rotation(): Rotation {
+    return {
+      before: { config: {}, credentials: { routing_key: OLD_KEY } },
+      after: this.settings(),
+      retire: () => void this.vendor.keys.delete(OLD_KEY),
+      refusal: 'event_refused',
+    }
   }
 
   /** Alerts have no place for metadata. */

@@ -9,6 +9,7 @@ import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { redisStream } from './redis-stream.driver.js'
 
@@ -80,6 +81,29 @@ class RedisHarness implements DriverHarness {
     return {
       settings: { ...this.settings(), credentials: { username: 'nobody', password: 'wrong' } },
       code: 'credentials_rejected' as const,
+    }
+  }
+
+  /** Two users of the access control list. Removing one cuts its connections. */
+  async rotation(): Promise<Rotation> {
+    const { config } = this.settings()
+    const rights = [`~${KEY}`, '-@all', '+xadd']
+    const settingsOf = (username: string) => ({
+      config,
+      credentials: { username, password: `of-${username}` },
+    })
+    await withRedis(this.running.port, async (redis) => {
+      for (const user of ['old', 'new'])
+        await redis.call('ACL', 'SETUSER', user, 'on', `>of-${user}`, ...rights)
+    })
+    return {
+      before: settingsOf('old'),
+      after: settingsOf('new'),
+      refusal: 'credentials_rejected',
+      retire: () =>
+        withRedis(this.running.port, async (redis) => {
+          await redis.call('ACL', 'DELUSER', 'old')
+        }),
     }
   }
 

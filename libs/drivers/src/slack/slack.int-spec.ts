@@ -4,12 +4,16 @@ import { anEventMeta, type Answer, type Received } from '@barnabas/testing'
 import type { EventMeta } from '@barnabas/domain'
 import type { Arrived, DriverHarness } from '../testing/describe-driver.js'
 import { describeDriver } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testTools } from '../testing/test-tools.js'
 import { VendorDouble } from '../testing/vendor-double.js'
 import { slack } from './slack.driver.js'
 
 const PATH = '/services/T0001/B0001/abcdefghijklmnopqrstuvwx'
 const URL_OF_WEBHOOK = `https://hooks.slack.com${PATH}`
+const OLD_PATH = '/services/T0001/B0000/zyxwvutsrqponmlkjihgfedc'
+/** Of the webhooks that there are. */
+const paths = new Set([PATH, OLD_PATH])
 
 /** Unescaped angle brackets would be links or mentions: https://docs.slack.dev/messaging/formatting-message-text */
 const escaped = z.string().regex(/^(?:[^&<>]|&(?:amp|lt|gt);)*$/)
@@ -50,7 +54,7 @@ const messageIn = ({ body }: Received): Message => JSON.parse(body.toString('utf
 function slackAnswers(request: Received): Answer {
   if (request.method !== 'POST') return { status: 405 }
   if (!request.path.startsWith('/services/T0001/')) return { status: 404, body: 'no_team' }
-  if (request.path !== PATH) return { status: 403, body: 'invalid_token' }
+  if (!paths.has(request.path)) return { status: 403, body: 'invalid_token' }
   const isJson = request.headers['content-type']?.startsWith('application/json')
   const isMessage = isJson && message.safeParse(messageIn(request)).success
   return isMessage ? { status: 200, body: 'ok' } : { status: 400, body: 'invalid_payload' }
@@ -96,6 +100,15 @@ class SlackHarness implements DriverHarness {
   badCredentials() {
     const credentials = { webhook_url: `${URL_OF_WEBHOOK}y` }
     return { settings: { config: {}, credentials }, code: 'credentials_rejected' as const }
+  }
+
+  rotation(): Rotation {
+    return {
+      before: { config: {}, credentials: { webhook_url: `https://hooks.slack.com${OLD_PATH}` } },
+      after: this.settings(),
+      retire: () => void paths.delete(OLD_PATH),
+      refusal: 'credentials_rejected',
+    }
   }
 
   carried({ meta, payload }: { meta: EventMeta; payload: Buffer }) {

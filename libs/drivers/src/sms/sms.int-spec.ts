@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { anEventMeta, type Answer, type Received } from '@barnabas/testing'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import type { OutgoingEvent } from '../driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import { testTools } from '../testing/test-tools.js'
 import { VendorDouble } from '../testing/vendor-double.js'
 import { sms } from './sms.driver.js'
@@ -11,6 +12,9 @@ const ACCOUNT = `AC${'0'.repeat(32)}`
 const KEY = `SK${'1'.repeat(32)}`
 const SERVICE = `MG${'2'.repeat(32)}`
 const TOKEN = 'a-token'
+const OLD_TOKEN = 'an-older-token'
+/** Twilio has a primary and a secondary one: https://www.twilio.com/docs/iam/api/authtoken */
+const tokens = new Set([TOKEN, OLD_TOKEN])
 const UNKNOWN_NUMBER = '+15005550001'
 const SETTINGS = {
   config: { account_sid: ACCOUNT, to: '+4915112345678', from: '+15005550006' },
@@ -46,7 +50,8 @@ const refusal = (status: number, code: number): Answer => ({
 function twilioAnswers(request: Received): Answer {
   const { authorization = '' } = request.headers
   const signedIn = Buffer.from(authorization.replace('Basic ', ''), 'base64').toString('utf8')
-  if (![`${ACCOUNT}:${TOKEN}`, `${KEY}:${TOKEN}`].includes(signedIn)) return refusal(401, 20003)
+  const [user = '', token = ''] = signedIn.split(':')
+  if (![ACCOUNT, KEY].includes(user) || !tokens.has(token)) return refusal(401, 20003)
   if (request.path !== `/2010-04-01/Accounts/${ACCOUNT}/Messages.json`) return refusal(404, 20404)
   const read = form.safeParse(formIn(request))
   if (!read.success) return refusal(400, 21602)
@@ -89,6 +94,15 @@ class SmsHarness implements DriverHarness {
   badCredentials() {
     const settings = { ...SETTINGS, credentials: { auth_token: 'another' } }
     return { settings, code: 'credentials_rejected' as const }
+  }
+
+  rotation(): Rotation {
+    return {
+      before: { ...SETTINGS, credentials: { auth_token: OLD_TOKEN } },
+      after: SETTINGS,
+      retire: () => void tokens.delete(OLD_TOKEN),
+      refusal: 'credentials_rejected',
+    }
   }
 
   carried({ meta, payload }: OutgoingEvent) {

@@ -17,12 +17,15 @@ import {
 import type { Driver, RawSettings } from '../driver.js'
 import { describeAwsClient } from './describe-aws-client.js'
 import { describeDriver, type Arrived, type DriverHarness } from './describe-driver.js'
+import type { Rotation } from './describe-rotation.js'
 
 export const ACCOUNT = '123456789012'
 export const REGION = 'us-east-1'
 export const CREDENTIALS = { key: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
 /** The proxy answers whoever signs with it as AWS answers unknown keys. */
 const WRONG_KEY = 'AKIAWRONGWRONGWRONG1'
+/** The stand-in takes any key; the proxy refuses this one when it is retired. */
+const OLD_KEY = 'AKIAOLDOLDOLDOLDOLD1'
 export const CLOSED = 'http://127.0.0.1:1'
 const FOREVER = 1_000_000
 
@@ -110,6 +113,16 @@ export abstract class AwsHarness implements DriverHarness {
   badCredentials() {
     const settings = { ...this.settings(), credentials: { ...CREDENTIALS, key: WRONG_KEY } }
     return { settings, code: 'credentials_rejected' as const }
+  }
+
+  rotation(): Rotation {
+    const after = this.settings()
+    return {
+      before: { ...after, credentials: { ...CREDENTIALS, key: OLD_KEY } },
+      after,
+      retire: () => this.faults.failNext(FOREVER, this.wrongKeyFault(), OLD_KEY),
+      refusal: 'credentials_rejected',
+    }
   }
 
   becomeSlow(): void {

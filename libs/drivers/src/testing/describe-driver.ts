@@ -9,7 +9,8 @@ import {
   type SenderTools,
 } from '../driver.js'
 import { MASK } from '../credentials.js'
-import { testTools } from './test-tools.js'
+import { itGoesOverToRotatedCredentials, type RotationHarness } from './describe-rotation.js'
+import { openSender } from './open-sender.js'
 
 /** What arrived at a target. */
 export interface Arrived {
@@ -20,9 +21,7 @@ export interface Arrived {
 }
 
 /** A real target of a destination type, and what is right and wrong for it. */
-export interface DriverHarness {
-  start(): Promise<void>
-  stop(): Promise<void>
+export interface DriverHarness extends RotationHarness {
   /** Ends the target and starts it again at the same address. */
   restart(): Promise<void>
   /** Settings that reach the running target. */
@@ -90,11 +89,8 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
       await Promise.all(senders.splice(0).map((sender) => sender.close()))
     })
 
-    function open(settings: RawSettings = harness.settings()): Sender {
-      const { credentials } = driver.completeCredentials(settings.credentials)
-      const valid = driver.validate({ config: settings.config, credentials })
-      if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-      const sender = driver.open(valid.value, harness.tools?.() ?? testTools())
+    const open = (settings: RawSettings = harness.settings()): Sender => {
+      const sender = openSender(driver, settings, harness.tools?.())
       senders.push(sender)
       return sender
     }
@@ -185,6 +181,8 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
         kinds.push((await sender.send(anOutgoing(), ATTEMPT, never)).kind)
       expect(kinds[1]).toBe('delivered')
     })
+
+    itGoesOverToRotatedCredentials(harness, open)
   })
 }
 

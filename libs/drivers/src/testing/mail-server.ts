@@ -38,9 +38,11 @@ export async function selfSigned(host: string): Promise<{ readonly key: string; 
   return { key, cert }
 }
 
-/** A mail server on loopback with one user, whose refusals and slowness the test decides. */
+/** A mail server on loopback with its users, whose refusals and slowness the test decides. */
 export class MailServer {
   static readonly user = USER
+  /** Name → password. */
+  readonly users = new Map([[USER.name, USER.password]])
   readonly arrivals: Arrival[] = []
   /** Connections since the start. */
   connections = 0
@@ -108,7 +110,7 @@ export class MailServer {
         callback(this.refusal('connect', ''))
       },
       onAuth: ({ username = '', password }, _session, callback) => {
-        const isRight = username === USER.name && password === USER.password
+        const isRight = password !== undefined && this.users.get(username) === password
         const refusal = this.refusal('auth', username) ?? (isRight ? null : reply(535))
         callback(refusal, refusal ? undefined : { user: username })
       },

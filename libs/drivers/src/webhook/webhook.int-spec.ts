@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { gzipSync } from 'node:zlib'
 import { Webhook } from 'standardwebhooks'
+import { HOUR } from '@barnabas/domain'
 import { anEventMeta, startReceiver, type Receiver, type Script } from '@barnabas/testing'
 import { describeDriver, type DriverHarness } from '../testing/describe-driver.js'
+import type { Rotation } from '../testing/describe-rotation.js'
 import type { Sender } from '../driver.js'
 import { MAX_RESPONSE_BYTES } from '../http/http-target.js'
 import { openWebhook } from './testing/open-webhook.js'
@@ -12,6 +14,22 @@ import { newSecret } from './webhook.signature.js'
 const CLOSED = 'http://127.0.0.1:1/'
 const HANG: Script = () => ({ kind: 'hang' })
 const OK: Script = () => ({ status: 200 })
+
+const verifiedBy =
+  (...secrets: string[]): Script =>
+  ({ headers, body }) => {
+    const isSigned = secrets.some((one) => isSignedWith(one, headers as Record<string, string>, body))
+    return { status: isSigned ? 200 : 401 }
+  }
+
+function isSignedWith(secret: string, headers: Record<string, string>, body: Buffer): boolean {
+  try {
+    new Webhook(secret).verify(body.toString(), headers)
+    return true
+  } catch {
+    return false
+  }
+}
 
 class ReceiverHarness implements DriverHarness {
   private receiver: Receiver | null = null
@@ -54,6 +72,23 @@ class ReceiverHarness implements DriverHarness {
   /** A webhook has none that it could refuse: whoever gets a wrong signature answers as it likes. */
   badCredentials() {
     return null
+  }
+
+  /** The target verifies signatures, with both secrets first. */
+  rotation(): Rotation {
+    const { config } = this.settings()
+    const [old, current] = [newSecret(), newSecret()]
+    const previous = {
+      previous_secret: old,
+      previous_secret_invalid_at: new Date(Date.now() + HOUR).toISOString(),
+    }
+    this.running.answerBy(verifiedBy(old, current))
+    return {
+      before: { config, credentials: { secret: old } },
+      after: { config, credentials: { secret: current, ...previous } },
+      retire: () => this.running.answerBy(verifiedBy(current)),
+      refusal: 'http_401',
+    }
   }
 
   becomeSlow(): void {

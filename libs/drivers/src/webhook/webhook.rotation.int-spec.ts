@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { verify, createPublicKey } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import { anEventMeta, eventually, startReceiver, type Received, type Receiver } from '@barnabas/testing'
+import type { RawSettings } from '../driver.js'
+import { describeRotation, type Rotation, type RotationHarness } from '../testing/describe-rotation.js'
 import { openWebhook } from './testing/open-webhook.js'
+import { webhook } from './webhook.driver.js'
 import { newSecret, publicKeyOf } from './webhook.signature.js'
 
 const ATTEMPT = { number: 1, deliveryId: 'dlv_1' }
@@ -71,3 +74,72 @@ describe('the signatures of a webhook whose secret was rotated', () => {
     expect(verify(null, signed, key, Buffer.from(signature.slice('v1a,'.length), 'base64'))).toBe(true)
   })
 })
+
+interface Kind {
+  readonly config: Readonly<Record<string, string>>
+  readonly credentials: (secret: string) => Readonly<Record<string, string>>
+  /** The header that proves who sends. */
+  readonly header: string
+  readonly proof: (secret: string) => string
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  'a password': {
+    config: { auth: 'basic', username: 'events' },
+    credentials: (password) => ({ password }),
+    header: 'authorization',
+    proof: (password) => `Basic ${Buffer.from(`events:${password}`).toString('base64')}`,
+  },
+  'a bearer token': {
+    config: { auth: 'bearer' },
+    credentials: (token) => ({ token }),
+    header: 'authorization',
+    proof: (token) => `Bearer ${token}`,
+  },
+  'an API key': {
+    config: { auth: 'api_key' },
+    credentials: (api_key) => ({ api_key }),
+    header: 'x-api-key',
+    proof: (key) => key,
+  },
+}
+
+/** A target that takes whoever proves to have one of the secrets that are right at the moment. */
+class ProofHarness implements RotationHarness {
+  private receiver: Receiver | null = null
+  private readonly right = new Set(['old', 'new'])
+
+  constructor(private readonly kind: Kind) {}
+
+  async start(): Promise<void> {
+    const { header, proof } = this.kind
+    this.receiver = await startReceiver(({ headers }) => {
+      const isRight = [...this.right].some((secret) => headers[header] === proof(secret))
+      return { status: isRight ? 200 : 401 }
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.receiver?.stop()
+  }
+
+  arrived() {
+    const received = this.receiver?.received ?? []
+    return received.map(({ headers }) => ({ eventId: String(headers['x-barnabas-event-id']) }))
+  }
+
+  rotation(): Rotation {
+    const settingsOf = (secret: string): RawSettings => ({
+      config: { url: this.receiver?.url(), ...this.kind.config },
+      credentials: this.kind.credentials(secret),
+    })
+    return {
+      before: settingsOf('old'),
+      after: settingsOf('new'),
+      retire: () => void this.right.delete('old'),
+      refusal: 'http_401',
+    }
+  }
+}
+
+for (const [name, kind] of Object.entries(KINDS)) describeRotation(webhook, new ProofHarness(kind), name)

@@ -22,8 +22,8 @@ export interface ServiceBusServerOptions {
   readonly port?: number
   /** Names of queues and topics; others do not exist, `nameless` says so without the usual sentence. */
   readonly entities: readonly string[]
-  /** The name of a key that is refused. */
-  readonly refusedKey: string
+  /** Names of keys that are refused; looked at whenever a token comes. */
+  readonly refusedKeys: ReadonlySet<string>
   readonly maxMessageBytes: number
 }
 
@@ -36,7 +36,7 @@ const CREDIT = 1_000
  * (https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide), links and dispositions.
  */
 export async function startServiceBus(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
-  const { entities, refusedKey, maxMessageBytes } = options
+  const { entities, refusedKeys, maxMessageBytes } = options
   const received: ReceivedMessage[] = []
   const connections = new Set<Connection>()
   const held: EventContext[] = []
@@ -74,7 +74,7 @@ export async function startServiceBus(options: ServiceBusServerOptions): Promise
     const entity = String(receiver?.target.address)
     if (entity === CBS) {
       delivery?.accept()
-      return answerToken(connection, message, refusedKey)
+      return answerToken(connection, message, refusedKeys)
     }
     received.push({ entity, body: bytesOf(message), message })
     answer(context)
@@ -101,9 +101,10 @@ function end(server: Server, connections: ReadonlySet<Connection>): Promise<void
 }
 
 /** The client waits for it on the link that it named. */
-function answerToken(connection: Connection, message: Message, refusedKey: string): void {
+function answerToken(connection: Connection, message: Message, refusedKeys: ReadonlySet<string>): void {
   const link = connection.find_sender((one: { name: string }) => one.name === message.reply_to)
-  const isRefused = String(message.body).includes(`skn=${refusedKey}`)
+  const [, keyName = ''] = /skn=([^&]*)/.exec(String(message.body)) ?? []
+  const isRefused = refusedKeys.has(keyName)
   link?.send({
     to: message.reply_to,
     correlation_id: message.message_id,

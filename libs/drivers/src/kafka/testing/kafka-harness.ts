@@ -4,10 +4,11 @@ import { newTestAuthority, type KeyPair, type TestAuthority } from '@barnabas/te
 import { startSecuredKafka, throwawayFolder, type SecuredKafka } from '@barnabas/tools'
 import type { RawSettings } from '../../driver.js'
 import type { Arrived, DriverHarness } from '../../testing/describe-driver.js'
+import type { Rotation } from '../../testing/describe-rotation.js'
 
 export const TOPIC = 'events'
 const PARTITIONS = 3
-const USERS = { writer: 'writers-secret', other: 'others-secret' }
+const USERS = { writer: 'writers-secret', other: 'others-secret', old: 'an-older-secret' }
 
 /**
  * A real Kafka with one topic and a consumer that notes what arrives. All tests of a file share it: it runs from the
@@ -105,6 +106,16 @@ export class KafkaHarness implements DriverHarness {
   badCredentials() {
     const settings = { ...this.settings(), credentials: { username: 'writer', password: 'wrong' } }
     return { settings, code: 'credentials_rejected' as const }
+  }
+
+  /** Two users. Kafka leaves the connections of one that is removed alone. */
+  rotation(): Rotation {
+    return {
+      before: { ...this.settings(), credentials: { username: 'old', password: USERS.old } },
+      after: this.settings(),
+      retire: () => this.broker.removeUser('old'),
+      refusal: 'credentials_rejected',
+    }
   }
 
   becomeSlow(): void {

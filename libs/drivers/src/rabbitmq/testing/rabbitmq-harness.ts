@@ -4,6 +4,7 @@ import { newTestAuthority, type KeyPair, type TestAuthority } from '@barnabas/te
 import { startRabbitMq, throwawayFolder, type RabbitMq } from '@barnabas/tools'
 import type { RawSettings } from '../../driver.js'
 import type { Arrived, DriverHarness } from '../../testing/describe-driver.js'
+import type { Rotation } from '../../testing/describe-rotation.js'
 
 export const EXCHANGE = 'events'
 /** Bound for `order.#`. */
@@ -83,6 +84,18 @@ export class RabbitMqHarness implements DriverHarness {
   badCredentials() {
     const settings = { ...this.settings(), credentials: { username: 'guest', password: 'wrong' } }
     return { settings, code: 'credentials_rejected' as const }
+  }
+
+  /** Two users. The broker closes the connections of one that is removed. */
+  async rotation(): Promise<Rotation> {
+    await this.broker.ctl('add_user', 'old', 'an-older-password')
+    await this.broker.ctl('set_permissions', 'old', '', EXCHANGE, '')
+    return {
+      before: { ...this.settings(), credentials: { username: 'old', password: 'an-older-password' } },
+      after: this.settings(),
+      retire: async () => void (await this.broker.ctl('delete_user', 'old')),
+      refusal: 'credentials_rejected',
+    }
   }
 
   becomeSlow(): void {
