@@ -1,5 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Api } from './support/api.js'
 import { Customers } from './support/customers.js'
+import { Load } from './support/load.js'
 import { startStack, type Stack } from './support/stack.js'
 import { awsTargets } from './support/targets/aws.js'
 import { hookdeckTarget } from './support/targets/hookdeck.js'
@@ -19,6 +22,23 @@ interface Made {
 }
 interface Tested {
   readonly attempt: { readonly status: string; readonly code: string; readonly detail: string } | null
+}
+
+const ROTATING = ['aws_eventbridge', 'aws_sqs', 'hookdeck', 'kafka', 'rabbitmq']
+/** Each goes to all of them. */
+const EVENTS_PER_SECOND = 4
+/** So long after the answer to a change every dispatcher sends with what was changed. */
+const TAKES_EFFECT_MS = 2_000
+
+/** As a careful tenant does: the target takes the new ones too, then they are set here, then the old ones are removed. */
+async function rotate(api: Api, path: string, target: EndTarget): Promise<void> {
+  const rotation = await target.rotate?.()
+  if (!rotation) throw new Error(`${target.type} has no rotation`)
+  const { credentials } = rotation
+  const answer = await api.send('PATCH', path, JSON.stringify({ credentials }))
+  expect([target.type, answer.status, answer.text]).toEqual([target.type, 200, expect.any(String)])
+  await wait(TAKES_EFFECT_MS)
+  await rotation.retire()
 }
 
 describe('destinations of every type of the specification', () => {
@@ -61,9 +81,7 @@ describe('destinations of every type of the specification', () => {
       expect([type, made.status, made.text]).toEqual([type, 201, expect.any(String)])
       for (const secret of Object.values(credentials).filter((value) => value.length > 20))
         expect(made.text).not.toContain(secret)
-      expect(Object.keys(credentials).filter((name) => made.body.credentials[name] === MASK)).toEqual(
-        type === 'kafka' ? [] : expect.arrayContaining([expect.any(String)]),
-      )
+      expect(Object.values(made.body.credentials)).toContain(MASK)
     }
     const sent = new Map<string, string>()
     for (let count = 0; count < EVENTS; count++) {
@@ -113,4 +131,43 @@ describe('destinations of every type of the specification', () => {
       ])
     }
   })
+
+  it('use rotated credentials within two seconds, and lose nothing meanwhile', async () => {
+    const customer = await customers.register()
+    const rotating = targets.filter((target) => 'rotate' in target)
+    expect(rotating.map(({ type }) => type).sort()).toEqual(ROTATING)
+    for (const { type, config, credentials } of rotating)
+      await stack().api.post<Made>(customer.path, { id: type, type, topics: '*', config, credentials })
+    const load = new Load(customer, EVENTS_PER_SECOND)
+    load.start()
+    try {
+      await Promise.all(rotating.map((one) => rotate(stack().api, `${customer.path}/${one.type}`, one)))
+      // Long enough for a destination that still used the old ones to be refused.
+      await wait(TAKES_EFFECT_MS)
+    } finally {
+      await load.stop()
+    }
+    const ids = load.accepted
+    expect([load.refused, ids.length >= EVENTS_PER_SECOND]).toEqual([0, true])
+    for (const target of rotating) {
+      await untilPasses(async () => {
+        const arrived = await target.arrivals()
+        const lost = ids.filter((id) => arrived.get(id)?.length !== 1)
+        expect([target.type, lost]).toEqual([target.type, []])
+      })
+    }
+    await untilPasses(async () => {
+      const attempts = await stack().api.attempts(`tenant_id=${customer.id}`)
+      expect(attempts.filter(({ status }) => status !== 'success')).toEqual([])
+      expect(attempts).toHaveLength(ids.length * rotating.length)
+    })
+    // Else nothing was retired. Where the target is asked when a destination is made, it says no to that already.
+    for (const { type, config, credentials } of rotating) {
+      const late = { id: `${type}-late`, type, topics: ['none'], config, credentials }
+      const made = await stack().api.post<Made>(customer.path, late)
+      const { body } = await stack().api.post<Partial<Tested>>(`${customer.path}/${late.id}/test`, {})
+      const code = made.status === 422 ? 'refused when made' : body.attempt?.code
+      expect([type, code]).toEqual([type, type === 'hookdeck' ? 'refused when made' : 'credentials_rejected'])
+    }
+  }, 60_000)
 })

@@ -4,18 +4,28 @@ import {
   PutRuleCommand,
   PutTargetsCommand,
 } from '@aws-sdk/client-eventbridge'
-import { CreateQueueCommand, ReceiveMessageCommand, SQSClient, type Message } from '@aws-sdk/client-sqs'
-import { startMoto } from '@barnabas/tools'
+import {
+  CreateQueueCommand,
+  DeleteMessageBatchCommand,
+  ReceiveMessageCommand,
+  SQSClient,
+  type Message,
+} from '@aws-sdk/client-sqs'
+import { jsonFault, startAwsFaults, startMoto } from '@barnabas/tools'
 import { byEvent, type EndTarget } from './target.js'
 
 const REGION = 'us-east-1'
 const ACCOUNT = '123456789012'
 const BUS = 'events'
 const CREDENTIALS = { key: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
+const FOREVER = 1_000_000
 
-/** A server that stands in for AWS, with a queue, and with a bus whose rule passes everything on to another queue. */
+/**
+ * A server that stands in for AWS, and a proxy that refuses keys, which the server itself does not; with a queue, and with a bus whose rule passes everything on to another queue.
+ */
 export async function awsTargets(): Promise<{ readonly targets: EndTarget[]; stop(): Promise<void> }> {
   const moto = await startMoto()
+  const door = await startAwsFaults(moto.port)
   const client = {
     endpoint: moto.url,
     region: REGION,
@@ -29,14 +39,21 @@ export async function awsTargets(): Promise<{ readonly targets: EndTarget[]; sto
   await bridge.send(new PutRuleCommand({ ...rule, EventPattern: '{"source":["barnabas"]}' }))
   const Targets = [{ Id: 'queue', Arn: `arn:aws:sqs:${REGION}:${ACCOUNT}:from-bus` }]
   await bridge.send(new PutTargetsCommand({ Rule: rule.Name, EventBusName: BUS, Targets }))
-  const common = { credentials: CREDENTIALS, stop: () => Promise.resolve() }
+  const commonOf = (oldKey: string) => ({
+    credentials: { ...CREDENTIALS, key: oldKey },
+    rotate: () => ({
+      credentials: CREDENTIALS,
+      retire: () => door.failNext(FOREVER, jsonFault(400, 'UnrecognizedClientException'), oldKey),
+    }),
+    stop: () => Promise.resolve(),
+  })
   const queueOf = (name: string) => collector(sqs, `${moto.url}/${ACCOUNT}/${name}`)
   const [direct, fromBus] = [queueOf('events'), queueOf('from-bus')]
   const targets: EndTarget[] = [
     {
-      ...common,
+      ...commonOf('AKIAOLDOLDOLDOLDOLD1'),
       type: 'aws_sqs',
-      config: { queue_url: `${moto.url}/${ACCOUNT}/events` },
+      config: { queue_url: `${door.url}/${ACCOUNT}/events` },
       arrivals: async () =>
         byEvent(
           (await direct()).map(({ MessageAttributes, Body = '' }) => [
@@ -46,10 +63,10 @@ export async function awsTargets(): Promise<{ readonly targets: EndTarget[]; sto
         ),
     },
     {
-      ...common,
+      ...commonOf('AKIAOLDOLDOLDOLDOLD2'),
       type: 'aws_eventbridge',
       config: { region: REGION, event_bus_name: BUS },
-      endpoints: { aws_eventbridge: moto.url },
+      endpoints: { aws_eventbridge: door.url },
       arrivals: async () => byEvent((await fromBus()).map(({ Body = '' }) => eventOfBus(Body))),
     },
   ]
@@ -58,18 +75,18 @@ export async function awsTargets(): Promise<{ readonly targets: EndTarget[]; sto
     stop: async () => {
       sqs.destroy()
       bridge.destroy()
+      await door.stop()
       await moto.stop()
     },
   }
 }
 
-/** Everything that a queue had so far: what is received once is hidden from then on. */
+/** Everything that a queue had so far: what is received is taken out, for each look at it takes the longer else. */
 function collector(sqs: SQSClient, QueueUrl: string): () => Promise<readonly Message[]> {
   const all: Message[] = []
   const command = new ReceiveMessageCommand({
     QueueUrl,
     MaxNumberOfMessages: 10,
-    VisibilityTimeout: 3_600,
     MessageAttributeNames: ['All'],
   })
   return async () => {
@@ -77,6 +94,8 @@ function collector(sqs: SQSClient, QueueUrl: string): () => Promise<readonly Mes
       const { Messages = [] } = await sqs.send(command)
       all.push(...Messages)
       if (Messages.length === 0) return all
+      const Entries = Messages.map(({ ReceiptHandle }, place) => ({ Id: String(place), ReceiptHandle }))
+      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }))
     }
   }
 }

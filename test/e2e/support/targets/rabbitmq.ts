@@ -4,6 +4,7 @@ import { startRabbitMq, throwawayFolder } from '@barnabas/tools'
 import { byEvent, type EndTarget } from './target.js'
 
 const EXCHANGE = 'events'
+const OLD = { username: 'old', password: 'an-older-password' }
 
 /** A RabbitMQ with a topic exchange and a queue that gets everything. */
 export async function rabbitMqTarget(): Promise<EndTarget> {
@@ -20,10 +21,16 @@ export async function rabbitMqTarget(): Promise<EndTarget> {
     received.push([String(message.properties.headers?.['event-id']), message.content.toString()])
     channel.ack(message)
   })
+  await broker.ctl('add_user', OLD.username, OLD.password)
+  await broker.ctl('set_permissions', OLD.username, '', EXCHANGE, '')
   return {
     type: 'rabbitmq',
     config: { server_url: `127.0.0.1:${broker.port}`, exchange: EXCHANGE },
-    credentials: { username: 'guest', password: 'guest' },
+    credentials: OLD,
+    rotate: () => ({
+      credentials: { username: 'guest', password: 'guest' },
+      retire: async () => void (await broker.ctl('delete_user', OLD.username)),
+    }),
     arrivals: () => Promise.resolve(byEvent(received)),
     stop: async () => {
       await client.close()
