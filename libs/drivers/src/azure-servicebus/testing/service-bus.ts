@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import rhea, { type Connection, type EventContext, type Message } from 'rhea'
 
 /** What the server does with a message. `condition`: why it rejects it. */
@@ -96,7 +96,9 @@ export async function startServiceBus(options: ServiceBusServerOptions): Promise
 function end(server: Server, connections: ReadonlySet<Connection>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    for (const connection of connections) (connection as { socket?: { destroy(): void } }).socket?.destroy()
+    // With an error, for that is how the library learns of it: else its heartbeats would go on for ever.
+    for (const { socket } of connections as ReadonlySet<{ socket?: Socket }>)
+      socket?.destroy(new Error('the server ends'))
   })
 }
 
