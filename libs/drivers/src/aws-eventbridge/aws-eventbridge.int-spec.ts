@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import {
   CreateEventBusCommand,
   EventBridgeClient,
@@ -7,21 +7,23 @@ import {
 } from '@aws-sdk/client-eventbridge'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { newEventId, type EventMeta, type Outcome } from '@barnabas/domain'
-import { anEventMeta, eventually } from '@barnabas/testing'
+import { eventually } from '@barnabas/testing'
 import { jsonFault, type Fault } from '@barnabas/tools'
 import type { RawSettings, Sender } from '../driver.js'
 import {
   ACCOUNT,
   AwsHarness,
   CREDENTIALS,
+  changing,
   describeAwsDriver,
   drainQueue,
   INVALID,
   inspecting,
   REGION,
+  useAwsSenders,
 } from '../testing/aws.js'
 import type { Arrived } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent } from '../testing/test-senders.js'
 import { awsEventbridge } from './aws-eventbridge.driver.js'
 
 const BUS = 'partner-events'
@@ -90,37 +92,13 @@ class EventBridgeHarness extends AwsHarness {
   }
 }
 
-function changing(config: Record<string, string>) {
-  return (valid: RawSettings): RawSettings => ({ ...valid, config: { ...valid.config, ...config } })
-}
-
 const harness = new EventBridgeHarness()
 describeAwsDriver(awsEventbridge, harness)
 
 describe('a sender to EventBridge', () => {
-  const opened: Sender[] = []
-
-  beforeAll(() => harness.start())
-  afterAll(() => harness.stop())
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
-
-  function open(config: Record<string, string> = {}): Sender {
-    const settings = harness.settings()
-    const valid = awsEventbridge.validate({ ...settings, config: { ...settings.config, ...config } })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsEventbridge.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
-  const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload = '{}') =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      new AbortController().signal,
-    )
+  const open = useAwsSenders(awsEventbridge, harness)
+  const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload: string | Buffer = '{}') =>
+    sendEvent(sender, anOutgoing(meta, payload))
 
   const matchedOf = (id: string) =>
     eventually(async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import {
   CreateStreamCommand,
   GetRecordsCommand,
@@ -8,12 +8,20 @@ import {
 } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { newEventId, type EventMeta, type Outcome } from '@barnabas/domain'
-import { anEventMeta } from '@barnabas/testing'
 import { jsonFault, type Fault } from '@barnabas/tools'
 import type { RawSettings, Sender } from '../driver.js'
-import { AwsHarness, CREDENTIALS, describeAwsDriver, INVALID, inspecting, REGION } from '../testing/aws.js'
+import {
+  AwsHarness,
+  CREDENTIALS,
+  changing,
+  describeAwsDriver,
+  INVALID,
+  inspecting,
+  REGION,
+  useAwsSenders,
+} from '../testing/aws.js'
 import type { Arrived } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent } from '../testing/test-senders.js'
 import { awsKinesis } from './aws-kinesis.driver.js'
 
 const StreamName = 'events'
@@ -69,37 +77,13 @@ function arrivedOf(text: string, key: string): Arrived {
   return { body: Buffer.from(text.slice(prefix.length, -1)), eventId: metadata['event-id'] ?? '', metadata }
 }
 
-function changing(config: Record<string, string>) {
-  return (valid: RawSettings): RawSettings => ({ ...valid, config: { ...valid.config, ...config } })
-}
-
 const harness = new KinesisHarness()
 describeAwsDriver(awsKinesis, harness)
 
 describe('a sender to Kinesis', () => {
-  const opened: Sender[] = []
-
-  beforeAll(() => harness.start())
-  afterAll(() => harness.stop())
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
-
-  function open(config: Record<string, string> = {}): Sender {
-    const settings = harness.settings()
-    const valid = awsKinesis.validate({ ...settings, config: { ...settings.config, ...config } })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsKinesis.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
+  const open = useAwsSenders(awsKinesis, harness)
   const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload: string | Buffer = '{}') =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      new AbortController().signal,
-    )
+    sendEvent(sender, anOutgoing(meta, payload))
 
   it('takes many records in one call', async () => {
     const sender = open()

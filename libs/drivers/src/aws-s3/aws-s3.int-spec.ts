@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { createHash } from 'node:crypto'
 import {
   CreateBucketCommand,
@@ -8,12 +8,20 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { newEventId, type EventMeta, type Outcome } from '@barnabas/domain'
-import { anEventMeta } from '@barnabas/testing'
 import { s3Fault, type Fault } from '@barnabas/tools'
 import type { RawSettings, Sender } from '../driver.js'
-import { AwsHarness, CREDENTIALS, describeAwsDriver, INVALID, inspecting, REGION } from '../testing/aws.js'
+import {
+  AwsHarness,
+  CREDENTIALS,
+  changing,
+  describeAwsDriver,
+  INVALID,
+  inspecting,
+  REGION,
+  useAwsSenders,
+} from '../testing/aws.js'
 import type { Arrived } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent } from '../testing/test-senders.js'
 import { awsS3 } from './aws-s3.driver.js'
 
 const Bucket = 'my-events-1'
@@ -63,37 +71,13 @@ class S3Harness extends AwsHarness {
   }
 }
 
-function changing(config: Record<string, string>) {
-  return (valid: RawSettings): RawSettings => ({ ...valid, config: { ...valid.config, ...config } })
-}
-
 const harness = new S3Harness()
 describeAwsDriver(awsS3, harness)
 
 describe('a sender to S3', () => {
-  const opened: Sender[] = []
-
-  beforeAll(() => harness.start())
-  afterAll(() => harness.stop())
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
-
-  function open(config: Record<string, string> = {}): Sender {
-    const settings = harness.settings()
-    const valid = awsS3.validate({ ...settings, config: { ...settings.config, ...config } })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsS3.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
+  const open = useAwsSenders(awsS3, harness)
   const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload: string | Buffer = '{}') =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      new AbortController().signal,
-    )
+    sendEvent(sender, anOutgoing(meta, payload))
 
   it('writes an object of whatever bytes, with content type, storage class, checksum and metadata', async () => {
     const id = newEventId()

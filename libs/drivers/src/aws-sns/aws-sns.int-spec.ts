@@ -1,22 +1,24 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { newEventId, type EventMeta, type Outcome } from '@barnabas/domain'
-import { anEventMeta, eventually } from '@barnabas/testing'
+import { type EventMeta, type Outcome } from '@barnabas/domain'
+import { eventually } from '@barnabas/testing'
 import { queryFault, type Fault } from '@barnabas/tools'
 import type { RawSettings, Sender } from '../driver.js'
 import {
   ACCOUNT,
   AwsHarness,
   CREDENTIALS,
+  changing,
   describeAwsDriver,
   drainQueue,
   inspecting,
   INVALID,
   REGION,
+  useAwsSenders,
 } from '../testing/aws.js'
 import type { Arrived } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent } from '../testing/test-senders.js'
 import { awsSns } from './aws-sns.driver.js'
 
 const arnOf = (service: string, name: string): string => `arn:aws:${service}:${REGION}:${ACCOUNT}:${name}`
@@ -82,37 +84,13 @@ class SnsHarness extends AwsHarness {
   }
 }
 
-function changing(config: Record<string, string>) {
-  return (valid: RawSettings): RawSettings => ({ ...valid, config: { ...valid.config, ...config } })
-}
-
 const harness = new SnsHarness()
 describeAwsDriver(awsSns, harness)
 
 describe('a sender to SNS', () => {
-  const opened: Sender[] = []
-
-  beforeAll(() => harness.start())
-  afterAll(() => harness.stop())
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
-
-  function open(config: Record<string, string> = {}): Sender {
-    const settings = harness.settings()
-    const valid = awsSns.validate({ ...settings, config: { ...settings.config, ...config } })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsSns.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
-  const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload = '{}') =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      new AbortController().signal,
-    )
+  const open = useAwsSenders(awsSns, harness)
+  const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload: string | Buffer = '{}') =>
+    sendEvent(sender, anOutgoing(meta, payload))
 
   it('gives e-mails a subject', async () => {
     await harness.makeTopic('titled', false)

@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { newEventId, type EventMeta } from '@barnabas/domain'
-import { anEventMeta } from '@barnabas/testing'
 import { prepareElasticMq, startElasticMq, type ElasticMq } from '@barnabas/tools'
 import type { Sender } from '../driver.js'
 import { CREDENTIALS, drainQueue, inspecting } from '../testing/aws.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent, useSenders } from '../testing/test-senders.js'
 import { awsSqs } from './aws-sqs.driver.js'
 
 /** The first time on a machine, it is fetched. */
@@ -13,7 +12,7 @@ const FETCH_LIMIT_MS = 600_000
 
 describe('a sender to another implementation of SQS', () => {
   let target: ElasticMq
-  const opened: Sender[] = []
+  const openSender = useSenders(awsSqs)
 
   beforeAll(prepareElasticMq, FETCH_LIMIT_MS)
   beforeAll(async () => {
@@ -25,26 +24,13 @@ describe('a sender to another implementation of SQS', () => {
     )
   })
   afterAll(() => target.stop())
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
 
   const urlOf = (queue: string) => `${target.url}/000000000000/${queue}`
 
-  function open(queue: string): Sender {
-    const valid = awsSqs.validate({ config: { queue_url: urlOf(queue) }, credentials: CREDENTIALS })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsSqs.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
+  const open = (queue: string): Sender =>
+    openSender({ config: { queue_url: urlOf(queue) }, credentials: CREDENTIALS })
   const send = (sender: Sender, payload: string, meta: Partial<EventMeta> = {}) =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      new AbortController().signal,
-    )
+    sendEvent(sender, anOutgoing(meta, payload))
 
   it('delivers bodies and attributes unchanged', async () => {
     const sender = open('events')

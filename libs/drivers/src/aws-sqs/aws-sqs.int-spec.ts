@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { CreateQueueCommand, SQSClient, type Message } from '@aws-sdk/client-sqs'
 import { newEventId, type EventId, type EventMeta, type Outcome } from '@barnabas/domain'
 import { anEventMeta, eventually } from '@barnabas/testing'
@@ -13,9 +13,10 @@ import {
   INVALID,
   inspecting,
   REGION,
+  useAwsSenders,
 } from '../testing/aws.js'
 import type { Arrived } from '../testing/describe-driver.js'
-import { testTools } from '../testing/test-tools.js'
+import { anOutgoing, send as sendEvent } from '../testing/test-senders.js'
 import { awsSqs } from './aws-sqs.driver.js'
 
 class SqsHarness extends AwsHarness {
@@ -67,31 +68,12 @@ const harness = new SqsHarness()
 describeAwsDriver(awsSqs, harness)
 
 describe('a sender to SQS', () => {
-  const opened: Sender[] = []
-  const never = new AbortController().signal
-
-  beforeAll(() => harness.start())
-  afterAll(() => harness.stop())
-  afterEach(async () => {
-    harness.becomeQuick()
-    await Promise.all(opened.splice(0).map((sender) => sender.close()))
-  })
-
-  function open(queue: string, config: Record<string, string> = {}): Sender {
-    const queue_url = `${harness.faults.url}/${ACCOUNT}/${queue}`
-    const valid = awsSqs.validate({ config: { queue_url, ...config }, credentials: CREDENTIALS })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = awsSqs.open(valid.value, testTools())
-    opened.push(sender)
-    return sender
-  }
-
+  const openWith = useAwsSenders(awsSqs, harness)
+  const open = (queue: string, config: Record<string, string> = {}): Sender =>
+    openWith({ queue_url: `${harness.faults.url}/${ACCOUNT}/${queue}`, ...config })
   const send = (sender: Sender, meta: Partial<EventMeta> = {}, payload = '{}') =>
-    sender.send(
-      { meta: anEventMeta({ id: newEventId(), ...meta }), payload: Buffer.from(payload) },
-      { number: 1, deliveryId: 'dlv_1' },
-      never,
-    )
+    sendEvent(sender, anOutgoing(meta, payload))
+  afterEach(() => harness.becomeQuick())
 
   async function makeQueue(name: string, attributes: Record<string, string> = {}) {
     const client = new SQSClient(inspecting(harness.url))

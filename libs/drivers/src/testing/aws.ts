@@ -1,4 +1,4 @@
-import { beforeAll } from '@jest/globals'
+import { afterAll, beforeAll } from '@jest/globals'
 import {
   DeleteMessageBatchCommand,
   ReceiveMessageCommand,
@@ -14,10 +14,11 @@ import {
   type Fault,
   type Moto,
 } from '@barnabas/tools'
-import type { Driver, RawSettings } from '../driver.js'
+import type { Driver, RawSettings, Sender } from '../driver.js'
 import { describeAwsClient } from './describe-aws-client.js'
 import { describeDriver, type Arrived, type DriverHarness } from './describe-driver.js'
 import type { Rotation } from './describe-rotation.js'
+import { useSenders } from './test-senders.js'
 
 export const ACCOUNT = '123456789012'
 export const REGION = 'us-east-1'
@@ -148,6 +149,11 @@ export const INVALID: DriverHarness['invalid'] = {
   'credentials.session': (valid) => ({ ...valid, credentials: { ...valid.credentials, session: 'a\r\nb' } }),
 }
 
+/** The same settings with other fields. */
+export const changing =
+  (config: Record<string, string>) =>
+  (valid: RawSettings): RawSettings => ({ ...valid, config: { ...valid.config, ...config } })
+
 /** Takes everything out of a queue of the stand-in; the messages of a group only come when those before are gone. */
 export async function drainQueue(queueUrl: string): Promise<Message[]> {
   const client = new SQSClient(inspecting(new URL(queueUrl).origin))
@@ -176,4 +182,18 @@ export function describeAwsDriver(driver: Driver, harness: AwsHarness): void {
   beforeAll(prepareMoto, BUILD_LIMIT_MS)
   describeDriver(driver, harness)
   describeAwsClient(driver, harness)
+}
+
+/**
+ * Runs the stand-in for the tests of the block that it is called in. Answers with what opens senders to it, each with
+ * the harness's settings but for what is given; they are closed when their test has ended.
+ */
+export function useAwsSenders(
+  driver: Driver,
+  harness: AwsHarness,
+): (config?: Record<string, string>) => Sender {
+  beforeAll(() => harness.start())
+  afterAll(() => harness.stop())
+  const open = useSenders(driver)
+  return (config = {}) => open(changing(config)(harness.settings()))
 }
