@@ -1,15 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt'
-import { newEventId } from '@barnabas/domain'
-import { anEventMeta, eventually } from '@barnabas/testing'
-import { startMosquitto, throwawayFolder, type MosquittoTarget, type TargetServer } from '@barnabas/tools'
+import { eventually } from '@barnabas/testing'
+import { startMosquitto, type MosquittoTarget, type TargetServer } from '@barnabas/tools'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import type { Rotation } from '../testing/describe-rotation.js'
+import { anOutgoing, send, useExtras, useSenders } from '../testing/test-senders.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { mqtt } from './mqtt.driver.js'
 import { startScriptedBroker } from './testing/scripted-broker.js'
@@ -130,11 +128,9 @@ describeDriver(mqtt, new MosquittoHarness())
 
 describe('MqttSender', () => {
   const MAX_PACKET_BYTES = 20_000
-  const never = new AbortController().signal
   const attempt = { number: 1, deliveryId: 'dlv_1' }
-  const senders: Sender[] = []
-  const extra: TargetServer[] = []
-  const folders: string[] = []
+  const openSender = useSenders(mqtt)
+  const extras = useExtras()
   let server: TargetServer
   let subscriber: Awaited<ReturnType<typeof subscribe>>
 
@@ -147,32 +143,16 @@ describe('MqttSender', () => {
     await subscriber.client.endAsync(true)
     await server.stop()
   })
-  afterEach(async () => {
-    await Promise.all(senders.splice(0).map((sender) => sender.close()))
-    for (const one of extra.splice(0)) await one.stop()
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-  })
 
-  function open(
+  const open = (
     config: Record<string, string> = {},
     credentials: Record<string, string> = RIGHT,
     network = testNetwork(),
-  ): Sender {
-    const valid = mqtt.validate({
-      config: { server_url: `127.0.0.1:${server.port}`, tls: 'false', ...config },
-      credentials,
-    })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = mqtt.open(valid.value, { ...testTools(), network })
-    senders.push(sender)
-    return sender
-  }
-
-  const anOutgoing = (metadata: Record<string, string> = {}, payload = '{"n":1}'): OutgoingEvent => ({
-    meta: anEventMeta({ id: newEventId(), topic: 'order.paid', metadata }),
-    payload: Buffer.from(payload),
-  })
-  const send = (sender: Sender, event = anOutgoing()) => sender.send(event, attempt, never)
+  ): Sender =>
+    openSender(
+      { config: { server_url: `127.0.0.1:${server.port}`, tls: 'false', ...config }, credentials },
+      { ...testTools(), network },
+    )
   const packetOf = ({ meta }: OutgoingEvent) =>
     eventually(() => subscriber.packets.find((packet) => arrivedOf(packet).eventId === meta.id))
 
@@ -195,7 +175,7 @@ describe('MqttSender', () => {
 
   it('says that the broker took an event which nobody subscribed to', async () => {
     const other = await startMosquitto()
-    extra.push(other)
+    extras.servers.push(other)
     const sender = open({ server_url: `127.0.0.1:${other.port}` }, {})
     expect(await send(sender)).toEqual({ kind: 'delivered', code: 'accepted' })
   })
@@ -256,13 +236,14 @@ describe('MqttSender', () => {
   })
 
   it('refuses metadata that the protocol cannot carry', async () => {
-    expect(await send(open(), anOutgoing({ note: 'x'.repeat(65_536) }))).toMatchObject({
+    expect(await send(open(), anOutgoing({ metadata: { note: 'x'.repeat(65_536) } }))).toMatchObject({
       code: 'event_refused',
     })
   })
 
   it('takes names of metadata as they are, and lets none of them hold control characters', async () => {
-    const event = anOutgoing({ ['__proto__']: 'a', constructor: 'b', line: 'a\r\nb', 'event-id': 'x' })
+    const metadata = { ['__proto__']: 'a', constructor: 'b', line: 'a\r\nb', 'event-id': 'x' }
+    const event = anOutgoing({ metadata })
     expect((await send(open(), event)).kind).toBe('delivered')
     const { properties } = await packetOf(event)
     expect(properties?.userProperties).toMatchObject({ constructor: 'b', line: 'a  b' })
@@ -275,16 +256,11 @@ describe('MqttSender', () => {
 
   it('speaks TLS, and only with a broker that it can trust', async () => {
     const { ca, server: own, client } = await makeCertificates()
-    const folder = throwawayFolder('mosquitto-tls')
-    folders.push(folder)
-    const file = (name: string, pem: string): string => {
-      writeFileSync(join(folder, name), pem)
-      return join(folder, name)
-    }
-    const lines = [`cafile ${file('ca', ca)}`, `certfile ${file('cert', own.certificate)}`]
-    const config = [...lines, `keyfile ${file('key', own.key)}`, 'require_certificate true'].join('\n')
+    const files = extras.files({ ca, certificate: own.certificate, key: own.key })
+    const lines = [`cafile ${files.ca}`, `certfile ${files.certificate}`, `keyfile ${files.key}`]
+    const config = [...lines, 'require_certificate true'].join('\n')
     const secured = await startMosquitto({ config })
-    extra.push(secured)
+    extras.servers.push(secured)
     const to = { server_url: `localhost:${secured.port}`, tls: 'true' }
     const shown = { client_certificate: client.certificate, client_key: client.key }
     expect((await send(open({ ...to, ca_certificate: ca }, shown))).kind).toBe('delivered')
@@ -294,7 +270,7 @@ describe('MqttSender', () => {
 
   it('answers when the broker ends while events are under way, and connects anew', async () => {
     const other = await startMosquitto()
-    extra.push(other)
+    extras.servers.push(other)
     const sender = open({ server_url: `127.0.0.1:${other.port}` }, {})
     await send(sender)
     other.freeze()

@@ -1,16 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream'
 import { AuthorizationError, type NatsConnection } from '@nats-io/transport-node'
 import { newEventId } from '@barnabas/domain'
-import { anEventMeta, eventually } from '@barnabas/testing'
-import { startNats, throwawayFolder, type NatsTarget, type TargetServer } from '@barnabas/tools'
+import { eventually } from '@barnabas/testing'
+import { startNats, type NatsTarget, type TargetServer } from '@barnabas/tools'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates, type TestCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import type { Rotation } from '../testing/describe-rotation.js'
+import { anOutgoing, useExtras, useSenders } from '../testing/test-senders.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { nats } from './nats.driver.js'
 import { connectNats } from './nats.transport.js'
@@ -166,9 +165,8 @@ describe('NatsSender', () => {
   beforeAll(async () => {
     certificates = await makeCertificates()
   })
-  const senders: Sender[] = []
-  const extra: TargetServer[] = []
-  const folders: string[] = []
+  const openSender = useSenders(nats)
+  const extras = useExtras()
   let server: TargetServer
 
   beforeAll(async () => {
@@ -184,31 +182,16 @@ describe('NatsSender', () => {
     })
   })
   afterAll(() => server.stop())
-  afterEach(async () => {
-    await Promise.all(senders.splice(0).map((sender) => sender.close()))
-    for (const one of extra.splice(0)) await one.stop()
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-  })
 
-  function open(
+  const open = (
     config: Record<string, string> = {},
     credentials: Record<string, string> = RIGHT,
     network = testNetwork(),
-  ): Sender {
-    const valid = nats.validate({
-      config: { server_url: `127.0.0.1:${server.port}`, ...config },
-      credentials,
-    })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = nats.open(valid.value, { ...testTools(), network })
-    senders.push(sender)
-    return sender
-  }
-
-  const anOutgoing = (metadata: Record<string, string> = {}, payload = '{"n":1}'): OutgoingEvent => ({
-    meta: anEventMeta({ id: newEventId(), topic: 'order.paid', metadata }),
-    payload: Buffer.from(payload),
-  })
+  ): Sender =>
+    openSender(
+      { config: { server_url: `127.0.0.1:${server.port}`, ...config }, credentials },
+      { ...testTools(), network },
+    )
   const anAttempt = (deliveryId = `dlv_${newEventId()}`) => ({ number: 1, deliveryId })
   const arrivedFor = async ({ meta }: OutgoingEvent) =>
     (await readStream(server.port, 'ORDERS', 1)).filter(({ eventId }) => eventId === meta.id)
@@ -275,12 +258,14 @@ describe('NatsSender', () => {
 
   it('lets metadata neither give orders to the server nor end a header', async () => {
     const event = anOutgoing({
-      'Nats-Rollup': 'all',
-      'nats-msg-id': 'x',
-      'bad name': 'x',
-      line: 'a\r\nNats-Rollup: all',
-      ['__proto__']: 'a',
-      constructor: 'b',
+      metadata: {
+        'Nats-Rollup': 'all',
+        'nats-msg-id': 'x',
+        'bad name': 'x',
+        line: 'a\r\nNats-Rollup: all',
+        ['__proto__']: 'a',
+        constructor: 'b',
+      },
     })
     expect((await open().send(event, anAttempt(), never)).kind).toBe('delivered')
     const [arrived] = await arrivedFor(event)
@@ -302,7 +287,7 @@ describe('NatsSender', () => {
 
   it('answers soon when the server ends while an event is under way', async () => {
     const other = await startNats()
-    extra.push(other)
+    extras.servers.push(other)
     const sender = open({ server_url: `127.0.0.1:${other.port}` }, {})
     await sender.send(anOutgoing(), anAttempt(), never)
     other.freeze()
@@ -313,18 +298,12 @@ describe('NatsSender', () => {
 
   describe('with TLS', () => {
     const startTls = async (name: 'server' | 'otherHost', more = ''): Promise<TargetServer> => {
-      const folder = throwawayFolder('nats-tls')
-      folders.push(folder)
-      const file = (ending: string, pem: string): string => {
-        const path = join(folder, ending)
-        writeFileSync(path, pem)
-        return JSON.stringify(path)
-      }
       const { certificate, key } = certificates[name]
+      const files = extras.files({ certificate, key, ca: certificates.ca })
       const started = await startNats(
-        `tls { cert_file: ${file('c', certificate)}, key_file: ${file('k', key)}, ca_file: ${file('a', certificates.ca)} ${more} }`,
+        `tls { cert_file: "${files.certificate}", key_file: "${files.key}", ca_file: "${files.ca}" ${more} }`,
       )
-      extra.push(started)
+      extras.servers.push(started)
       return started
     }
     const toTls = (port: number, config = {}, credentials = {}) =>

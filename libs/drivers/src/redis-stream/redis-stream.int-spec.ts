@@ -1,15 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
-import { newEventId } from '@barnabas/domain'
-import { anEventMeta, eventually } from '@barnabas/testing'
-import { freePort, startRedis, throwawayFolder, type TargetServer } from '@barnabas/tools'
-import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
+import { eventually } from '@barnabas/testing'
+import { freePort, startRedis, type TargetServer } from '@barnabas/tools'
+import type { RawSettings, Sender } from '../driver.js'
 import { Network } from '../network/network.js'
 import { makeCertificates } from '../testing/certificates.js'
 import { describeDriver, type Arrived, type DriverHarness } from '../testing/describe-driver.js'
 import type { Rotation } from '../testing/describe-rotation.js'
+import { anOutgoing, send, useExtras, useSenders } from '../testing/test-senders.js'
 import { testNetwork, testTools } from '../testing/test-tools.js'
 import { redisStream } from './redis-stream.driver.js'
 
@@ -123,11 +121,9 @@ class RedisHarness implements DriverHarness {
 describeDriver(redisStream, new RedisHarness())
 
 describe('RedisStreamSender', () => {
-  const never = new AbortController().signal
   const attempt = { number: 1, deliveryId: 'dlv_1' }
-  const senders: Sender[] = []
-  const extra: TargetServer[] = []
-  const folders: string[] = []
+  const openSender = useSenders(redisStream)
+  const extras = useExtras()
   let server: TargetServer
 
   beforeAll(async () => {
@@ -138,32 +134,16 @@ describe('RedisStreamSender', () => {
     })
   })
   afterAll(() => server.stop())
-  afterEach(async () => {
-    await Promise.all(senders.splice(0).map((sender) => sender.close()))
-    for (const one of extra.splice(0)) await one.stop()
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-  })
 
-  function open(
+  const open = (
     config: Record<string, string> = {},
     credentials: Record<string, string> = {},
     network = testNetwork(),
-  ): Sender {
-    const valid = redisStream.validate({
-      config: { server_url: `127.0.0.1:${server.port}`, ...config },
-      credentials,
-    })
-    if (!valid.ok) throw new Error(JSON.stringify(valid.failure))
-    const sender = redisStream.open(valid.value, { ...testTools(), network })
-    senders.push(sender)
-    return sender
-  }
-
-  const anOutgoing = (metadata: Record<string, string> = {}, payload = '{"n":1}'): OutgoingEvent => ({
-    meta: anEventMeta({ id: newEventId(), topic: 'order.paid', metadata }),
-    payload: Buffer.from(payload),
-  })
-  const send = (sender: Sender, event = anOutgoing()) => sender.send(event, attempt, never)
+  ): Sender =>
+    openSender(
+      { config: { server_url: `127.0.0.1:${server.port}`, ...config }, credentials },
+      { ...testTools(), network },
+    )
 
   it('takes the topic as key, and needs no more rights than the guide gives', async () => {
     const event = anOutgoing()
@@ -209,7 +189,7 @@ describe('RedisStreamSender', () => {
     ['wants copies that are not there', ['CONFIG', 'SET', 'min-replicas-to-write', '3'], 'target_failed'],
   ])('tries again later when the server %s', async (_name, command, code) => {
     const other = await startRedis()
-    extra.push(other)
+    extras.servers.push(other)
     const [word = '', ...rest] = command
     await withRedis(other.port, (redis) => redis.call(word, ...rest))
     expect(await send(open({ server_url: `127.0.0.1:${other.port}` }))).toMatchObject({
@@ -222,7 +202,7 @@ describe('RedisStreamSender', () => {
     const start = async () => {
       const busPort = await freePort()
       const node = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', String(busPort)])
-      extra.push(node)
+      extras.servers.push(node)
       return { port: node.port, busPort }
     }
     const [asked, owner] = [await start(), await start()]
@@ -235,7 +215,8 @@ describe('RedisStreamSender', () => {
   })
 
   it('takes names of metadata as they are, and lets none replace the payload', async () => {
-    const event = anOutgoing({ data: 'x', constructor: 'b', ['__proto__']: 'a', line: 'a\r\nb' })
+    const metadata = { data: 'x', constructor: 'b', ['__proto__']: 'a', line: 'a\r\nb' }
+    const event = anOutgoing({ metadata })
     expect((await send(open({ key_template: "'names'" }), event)).kind).toBe('delivered')
     const [arrived] = await readStream(server.port, 'names')
     expect(arrived?.body).toEqual(event.payload)
@@ -255,16 +236,11 @@ describe('RedisStreamSender', () => {
 
   it('speaks TLS, and only with a server that it can trust', async () => {
     const { ca, server: own, client } = await makeCertificates()
-    const folder = throwawayFolder('redis-tls')
-    folders.push(folder)
-    const file = (name: string, pem: string): string => {
-      writeFileSync(join(folder, name), pem)
-      return join(folder, name)
-    }
+    const files = extras.files({ ca, certificate: own.certificate, key: own.key })
     const tlsPort = await freePort()
-    const args = ['--tls-port', String(tlsPort), '--tls-ca-cert-file', file('ca', ca)]
-    const files = ['--tls-cert-file', file('cert', own.certificate), '--tls-key-file', file('key', own.key)]
-    extra.push(await startRedis([...args, ...files]))
+    const args = ['--tls-port', String(tlsPort), '--tls-ca-cert-file', files.ca]
+    const pair = ['--tls-cert-file', files.certificate, '--tls-key-file', files.key]
+    extras.servers.push(await startRedis([...args, ...pair]))
     const to = { server_url: `localhost:${tlsPort}`, tls: 'true' }
     const shown = { client_certificate: client.certificate, client_key: client.key }
     expect((await send(open({ ...to, ca_certificate: ca }, shown))).kind).toBe('delivered')
@@ -274,7 +250,7 @@ describe('RedisStreamSender', () => {
 
   it('answers when the server ends while events are under way, and connects anew', async () => {
     const other = await startRedis()
-    extra.push(other)
+    extras.servers.push(other)
     const sender = open({ server_url: `127.0.0.1:${other.port}` })
     await send(sender)
     other.freeze()

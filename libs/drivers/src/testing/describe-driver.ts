@@ -176,10 +176,8 @@ export function describeDriver(driver: Driver, harness: DriverHarness): void {
       expect((await sender.send(anOutgoing(), ATTEMPT, never)).kind).toBe('delivered')
       await harness.restart()
       // One attempt may meet the connection that the old target closed; the next one must not.
-      const kinds = []
-      for (let count = 0; count < 2; count++)
-        kinds.push((await sender.send(anOutgoing(), ATTEMPT, never)).kind)
-      expect(kinds[1]).toBe('delivered')
+      await sender.send(anOutgoing(), ATTEMPT, never)
+      expect(await sender.send(anOutgoing(), ATTEMPT, never)).toMatchObject({ kind: 'delivered' })
     })
 
     itGoesOverToRotatedCredentials(harness, open)
