@@ -17,6 +17,7 @@ const MAY_IMPORT = {
 }
 
 const SPECS = [
+  'apps/*/src/testing/**/*.ts',
   'libs/drivers/src/**/testing/**/*.ts',
   '**/*.spec.ts',
   '**/*.int-spec.ts',
@@ -41,7 +42,8 @@ const zones = [
     message: 'apps never import each other',
   })),
   ...[
-    './apps/**/!(*spec).ts',
+    './apps/*/src/!(*spec).ts',
+    './apps/*/src/!(testing)/**/!(*spec).ts',
     './libs/drivers/src/!(*spec).ts',
     './libs/drivers/src/!(testing)/!(*spec).ts',
     './libs/drivers/src/!(testing)/!(testing)/**/!(*spec).ts',

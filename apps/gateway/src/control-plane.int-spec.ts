@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import type { NestFastifyApplication } from '@nestjs/platform-fastify'
-import { readSettings } from '@barnabas/config'
 import { MAX_ID_CHARACTERS, type DestinationUid, type Signal, type TenantUid } from '@barnabas/domain'
 import {
   encodeSignal,
@@ -11,83 +9,35 @@ import {
   type KafkaEdge,
 } from '@barnabas/kafka'
 import { openStorage, type Storage } from '@barnabas/storage'
-import { Metrics } from '@barnabas/telemetry'
-import {
-  eventually,
-  freshDatabase,
-  parseMetrics,
-  testBrokers,
-  uniqueName,
-  type FreshDatabase,
-} from '@barnabas/testing'
-import { createGateway } from './create-gateway.js'
-import { gatewaySettings } from './gateway.config.js'
+import { eventually, parseMetrics, testBrokers } from '@barnabas/testing'
+import { START_TIMEOUT_MS, startGateway, type StartedGateway } from './testing/start-gateway.js'
 
-const KEY = 'a-key-of-sixteen-characters'
 const PATIENCE = { timeoutMs: 30_000 }
-const START_TIMEOUT_MS = 60_000
 const NO_LIMITS = { max_in_flight: null, rate: null, spread: 1 }
 const DESTINATIONS = '/tenants/acme/destinations'
 
-interface Answer {
-  readonly status: number
-  readonly body: Record<string, unknown>
-}
-
 describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => {
-  const prefix = `${uniqueName('gw')}.`
-  const names = kafkaNames(prefix)
   const lines: string[] = []
   const write = (fields: object, message: string): void =>
     void lines.push(`${message} ${JSON.stringify(fields)}`)
   const log = { debug: write, info: write, warn: write, error: write }
-  const metrics = new Metrics('gateway', log)
-  let database: FreshDatabase
+  let gateway: StartedGateway
   let storage: Storage
   let kafka: KafkaEdge
-  let app: NestFastifyApplication
-  let origin: string
 
   beforeAll(async () => {
-    database = await freshDatabase()
-    storage = openStorage({ url: database.url, applicationName: 'int-spec' })
+    gateway = await startGateway({}, log)
+    storage = openStorage({ url: gateway.database.url, applicationName: 'int-spec' })
     kafka = openKafka({ brokers: testBrokers(), clientId: 'int-spec' })
-    const read = readSettings(gatewaySettings, {
-      API_KEY: KEY,
-      API_PORT: '0',
-      SECRET_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}`,
-      DATABASE_URL: database.url,
-      KAFKA_BROKERS: testBrokers().join(','),
-      KAFKA_TOPIC_PREFIX: prefix,
-      PARTITIONS: '1',
-      RETRY_TIERS: '1s',
-      TARGET_NETWORKS: '127.0.0.0/8',
-      TARGET_PLAIN_HTTP: 'true',
-    })
-    if (!read.ok) throw new Error(read.problems.join('\n'))
-    app = await createGateway(read.settings, log, metrics)
-    await app.startAllMicroservices()
-    await app.listen(0, '127.0.0.1')
-    origin = await app.getUrl()
-    await eventually(async () => (await call('GET', '/healthz')).status === 200, PATIENCE)
-    await call('PUT', '/tenants/acme')
   }, START_TIMEOUT_MS)
   afterAll(async () => {
-    await app?.close()
     await kafka?.close()
     await storage?.close()
-    await database?.drop()
+    await gateway?.stop()
   })
 
-  async function call(method: string, path: string, body?: object): Promise<Answer> {
-    const response = await fetch(`${origin}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Answer['body']) }
-  }
+  const call = (method: string, path: string, body?: object) =>
+    gateway.call<Record<string, unknown>>(method, path, body)
 
   /** Creates a destination and answers with its id. */
   async function create(members: object = {}): Promise<string> {
@@ -178,7 +128,7 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
 
   it('refuses addresses that may not be connected to, in a create and in a change', async () => {
     const refused = ['config.url must be an address that may be connected to from here']
-    const [, databasePort] = /:(\d+)\//.exec(database.url) ?? []
+    const [, databasePort] = /:(\d+)\//.exec(gateway.database.url) ?? []
     const [broker] = testBrokers()
     const id = await create()
     for (const url of [
@@ -219,7 +169,7 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
 
   describe('on a signal', () => {
     const send = (producer: ReturnType<KafkaEdge['createProducer']>, encoded: Encoded) =>
-      producer.enqueue({ kafkaTopic: names.signals, key: 'k', partition: 0, ...encoded })
+      producer.enqueue({ kafkaTopic: kafkaNames(gateway.prefix).signals, key: 'k', partition: 0, ...encoded })
 
     async function uidsOf(id: string): Promise<Pick<Signal, 'destinationUid' | 'tenantUid'>> {
       const [row] = await storage.transaction<{ uid: string; tenant_uid: string }[]>((tx) =>
@@ -257,7 +207,7 @@ describe('the control plane of a gateway on a real Kafka and PostgreSQL', () => 
         'unreadable',
       ])
       expect(lines.filter((line) => line.startsWith('signal.waits_for_postgres'))).toEqual([])
-      const { total } = parseMetrics(await metrics.expose())
+      const { total } = parseMetrics(await gateway.metrics.expose())
       expect(total('barnabas_signals_skipped_total')).toBe(3)
       expect(total('barnabas_signals_skipped_total', { reason: 'unknown_kind' })).toBe(1)
     })

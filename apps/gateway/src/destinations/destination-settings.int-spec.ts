@@ -1,27 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import type { NestFastifyApplication } from '@nestjs/platform-fastify'
-import { readSettings } from '@barnabas/config'
-import { Metrics } from '@barnabas/telemetry'
-import {
-  eventually,
-  freshDatabase,
-  startReceiver,
-  testBrokers,
-  uniqueName,
-  type FreshDatabase,
-  type Receiver,
-  type Script,
-} from '@barnabas/testing'
-import { createGateway } from '../create-gateway.js'
-import { gatewaySettings } from '../gateway.config.js'
+import { startReceiver, type Receiver, type Script } from '@barnabas/testing'
+import { START_TIMEOUT_MS, startGateway, type StartedGateway } from '../testing/start-gateway.js'
 
-const KEY = 'a-key-of-sixteen-characters'
-const PATIENCE = { timeoutMs: 30_000 }
-const START_TIMEOUT_MS = 60_000
 const DESTINATIONS = '/tenants/acme/destinations'
 const ORIGIN = 'events.example.com'
 const MASK = '********'
-const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 const tokenOf = (id: string): string => Buffer.from(`${id}:a secret`).toString('base64')
 
@@ -53,58 +36,28 @@ const CONSENT: Script = ({ headers }) => ({
 })
 
 describe('the settings of destinations at a gateway on a real Kafka and PostgreSQL', () => {
-  let database: FreshDatabase
-  let app: NestFastifyApplication
-  let origin: string
+  let gateway: StartedGateway
   let hookdeck: Receiver
   let target: Receiver
 
   beforeAll(async () => {
-    database = await freshDatabase()
     hookdeck = await startReceiver(HOOKDECK)
-    const prefix = `${uniqueName('gw')}.`
-    const read = readSettings(gatewaySettings, {
-      API_KEY: KEY,
-      API_PORT: '0',
-      SECRET_KEYS: `k:${Buffer.alloc(32, 1).toString('base64')}`,
-      DATABASE_URL: database.url,
-      KAFKA_BROKERS: testBrokers().join(','),
-      KAFKA_TOPIC_PREFIX: prefix,
-      PARTITIONS: '1',
-      RETRY_TIERS: '1s',
-      TARGET_NETWORKS: '127.0.0.0/8',
-      TARGET_PLAIN_HTTP: 'true',
+    gateway = await startGateway({
       TARGET_ENDPOINTS: `hookdeck_api=${hookdeck.url('')}`,
       WEBHOOK_ORIGIN: ORIGIN,
     })
-    if (!read.ok) throw new Error(read.problems.join('\n'))
-    app = await createGateway(read.settings, SILENT, new Metrics('gateway', SILENT))
-    await app.startAllMicroservices()
-    await app.listen(0, '127.0.0.1')
-    origin = await app.getUrl()
-    await eventually(async () => (await call('GET', '/healthz')).status === 200, PATIENCE)
-    await call('PUT', '/tenants/acme')
   }, START_TIMEOUT_MS)
   afterAll(async () => {
-    await app?.close()
+    await gateway?.stop()
     await hookdeck?.stop()
-    await database?.drop()
   })
   beforeEach(async () => {
     target = await startReceiver()
   })
   afterEach(() => target.stop())
 
-  async function call(method: string, path: string, body?: object): Promise<Answer> {
-    const response = await fetch(`${origin}/api/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return { status: response.status, body: JSON.parse(text === '' ? '{}' : text) as Answer['body'] }
-  }
-
+  const call = (method: string, path: string, body?: object): Promise<Answer> =>
+    gateway.call<Answer['body']>(method, path, body)
   const create = (config: object, more: object = {}): Promise<Answer> =>
     call('POST', DESTINATIONS, {
       type: 'webhook',
