@@ -79,7 +79,7 @@ class PubsubHarness implements DriverHarness {
     return { settings: settingsOf('forbidden'), code: 'credentials_rejected' as const }
   }
 
-  /** An emulator is sent no token that it could refuse: nothing of the key leaves the process. */
+  /** An emulator is sent no token that it could refuse; gcp-pubsub.rotation.int-spec.ts puts a door before it. */
   rotation() {
     return null
   }
