@@ -19,6 +19,11 @@ export interface Plan {
   readonly latenessMs: number
   /** Events that are matched, and destinations that are changed, for each number of filters. */
   readonly matchingEvents: number
+  /** Of each side of a destination type: before its rounds, and each of them. */
+  readonly typesWarmUpMs: number
+  readonly typesRoundMs: number
+  readonly typesRounds: number
+  readonly typesIdleSenders: number
   readonly memoryDestinations: number
   /** How many of them get one event each. */
   readonly memoryDelivered: number
@@ -52,6 +57,10 @@ export const FULL: Plan = {
   isolationMs: 30_000,
   latenessMs: 20_000,
   matchingEvents: 10_000,
+  typesWarmUpMs: 1_200,
+  typesRoundMs: 700,
+  typesRounds: 3,
+  typesIdleSenders: 200,
   memoryDestinations: 10_000,
   memoryDelivered: 1_000,
   scaleWindowMs: 12_000,
@@ -72,6 +81,10 @@ export const QUICK: Plan = {
   isolationMs: 5_000,
   latenessMs: 3_000,
   matchingEvents: 500,
+  typesWarmUpMs: 200,
+  typesRoundMs: 200,
+  typesRounds: 1,
+  typesIdleSenders: 20,
   memoryDestinations: 200,
   memoryDelivered: 50,
   scaleWindowMs: 3_000,

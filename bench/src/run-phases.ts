@@ -17,12 +17,13 @@ import { raw } from './phases/raw.js'
 import { scale } from './phases/scale.js'
 import { size } from './phases/size.js'
 import { throughput } from './phases/throughput.js'
+import { types } from './phases/types.js'
 import { FULL, QUICK } from './plan.js'
 import { renderSection } from './report/report.js'
 import { STACK_KINDS, startStack, type StackKind } from './stack.js'
 import type { Stops } from './stops.js'
 
-const LOCAL_PHASES: readonly LocalPhase[] = [matching]
+const LOCAL_PHASES: readonly LocalPhase[] = [matching, types]
 
 /** In the order in which they run on their stack. */
 const PHASES: readonly Phase[] = [
@@ -63,8 +64,11 @@ export async function runPhases(
   options: Options,
   { stops, say, show }: Surroundings,
 ): Promise<{ sections: string[]; isComplete: boolean }> {
-  const outcomes = runLocally(options, say)
-  for (const { section } of outcomes) show(section)
+  const outcomes: Outcome[] = []
+  for await (const outcome of runLocally(options, stops, say)) {
+    outcomes.push(outcome)
+    show(outcome.section)
+  }
   const isAsked = ({ name }: Phase): boolean => options.phases.includes(name)
   if (PHASES.some(isAsked)) {
     const workers = await startWorkers(options, stops, say)
@@ -80,15 +84,20 @@ export async function runPhases(
 }
 
 /** Before there are services, which would take time from it. */
-function runLocally({ phases, isQuick }: Options, say: (sentence: string) => void): Outcome[] {
-  const asked = LOCAL_PHASES.filter(({ name }) => phases.includes(name))
-  return asked.map(({ name, run }) => {
+async function* runLocally(
+  { phases, isQuick, typeNames, isProfiled }: Options,
+  stops: Stops,
+  say: (sentence: string) => void,
+): AsyncGenerator<Outcome> {
+  const tools = { plan: isQuick ? QUICK : FULL, typeNames, isProfiled, stops, say }
+  for (const { name, run } of LOCAL_PHASES.filter((phase) => phases.includes(phase.name))) {
     try {
-      return { section: renderSection(name, run(isQuick ? QUICK : FULL, say)), isMeasured: true }
+      yield { section: renderSection(name, await run(tools)), isMeasured: true }
     } catch (error) {
-      return { section: renderSection(name, `Not measured: ${String(error)}`), isMeasured: false }
+      if (stops.areAsked) throw error
+      yield { section: renderSection(name, `Not measured: ${String(error)}`), isMeasured: false }
     }
-  })
+  }
 }
 
 async function* runOnStacks(

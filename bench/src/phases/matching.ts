@@ -19,7 +19,7 @@ import {
 import { sampleData, USUAL_BYTES } from '../load/sample-data.js'
 import type { Plan } from '../plan.js'
 import { table, tenths, times, whole } from '../report/table.js'
-import type { LocalPhase } from './phase.js'
+import type { LocalPhase, LocalTools } from './phase.js'
 
 const SIZES = [1_000, 10_000, 100_000] as const
 /** The scan of so many subscriptions takes about half a second; it is the same for each event. */
@@ -155,7 +155,7 @@ function measure(size: number, { matchingEvents }: Plan) {
   }
 }
 
-function run(plan: Plan, say: (sentence: string) => void): string {
+function run({ plan, say }: LocalTools): string {
   const measured = SIZES.map((size) => {
     say(`matching against ${whole(size)} filters of one tenant …`)
     return measure(size, plan)

@@ -2,6 +2,7 @@ import type { Bench } from '../bench.js'
 import type { PhaseName } from '../options.js'
 import type { Plan } from '../plan.js'
 import type { StackKind } from '../stack.js'
+import type { Stops } from '../stops.js'
 
 /** One family of measurements. A name may have several, on different stacks. */
 export interface Phase {
@@ -11,9 +12,19 @@ export interface Phase {
   readonly run: (bench: Bench) => Promise<string>
 }
 
-/** One that needs no services and runs in this process. */
+/** What a phase without a stack works with. */
+export interface LocalTools {
+  readonly plan: Plan
+  /** Destination types that were asked for; empty = all. */
+  readonly typeNames: readonly string[]
+  readonly isProfiled: boolean
+  readonly stops: Stops
+  readonly say: (sentence: string) => void
+}
+
+/** One that needs no stack. */
 export interface LocalPhase {
   readonly name: PhaseName
   /** As that of a `Phase`. */
-  readonly run: (plan: Plan, say: (sentence: string) => void) => string
+  readonly run: (tools: LocalTools) => string | Promise<string>
 }

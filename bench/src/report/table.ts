@@ -18,6 +18,7 @@ const NONE = '–'
 export const whole = (value: number): string =>
   Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : NONE
 export const tenths = (value: number): string => (Number.isFinite(value) ? value.toFixed(1) : NONE)
+export const hundredths = (value: number): string => (Number.isFinite(value) ? value.toFixed(2) : NONE)
 export const percent = (share: number): string => (Number.isFinite(share) ? `${whole(share * 100)} %` : NONE)
 /** How many times `base` goes into `value`. */
 export const times = (value: number, base: number): string =>
