@@ -42,6 +42,18 @@ describe('SendLane', () => {
     expect(sends.isIdle).toBe(true)
   })
 
+  it('sends together what follows from the outcomes of one request', async () => {
+    const { add, endAll, sent } = lane()
+    const chain = async (first: string, second: string) => {
+      await add(first)
+      return add(second)
+    }
+    const all = Promise.all([chain('a', 'd'), chain('b', 'e'), chain('c', 'f')])
+    await endAll()
+    await all
+    expect(sent()).toEqual([['a'], ['b', 'c', 'd'], ['e', 'f']])
+  })
+
   it('gives each message its own outcome', async () => {
     const { add, endAll } = lane()
     const outcomes = Promise.all([add('a'), add('b'), add('bad'), add('c')])

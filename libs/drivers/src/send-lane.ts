@@ -1,5 +1,6 @@
 import type { Outcome } from '@barnabas/domain'
 import { outcomeOfAbort } from './outcomes.js'
+import { afterReady } from './turns.js'
 
 /** One event's message, on its way into a request that may carry several. */
 export interface Queued<Message> {
@@ -27,11 +28,12 @@ interface Waiting<Message> extends Queued<Message> {
 
 /**
  * Batches without a timer: a message goes at once while fewer than `maxParallel` requests are under way, and else
- * with all others that came meanwhile. So batching adds no latency when there is little to do, and grows with load.
+ * with all others that came meanwhile, and with those that follow from the request that ended. So batching adds no latency when there is little to do, and grows with load.
  */
 export class SendLane<Message> {
   private waiting: Waiting<Message>[] = []
   private active = 0
+  private isPumpPlanned = false
 
   constructor(private readonly options: LaneOptions<Message>) {}
 
@@ -42,7 +44,7 @@ export class SendLane<Message> {
   add(queued: Queued<Message>): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ ...queued, resolve, reject })
-      this.pump()
+      if (!this.isPumpPlanned) this.pump()
     })
   }
 
@@ -67,8 +69,17 @@ export class SendLane<Message> {
       for (const { reject } of batch) reject(error)
     } finally {
       this.active--
-      this.pump()
+      this.planPump()
     }
+  }
+
+  private planPump(): void {
+    if (this.isPumpPlanned) return
+    this.isPumpPlanned = true
+    void afterReady().then(() => {
+      this.isPumpPlanned = false
+      this.pump()
+    })
   }
 
   private takeBatch(): Waiting<Message>[] {

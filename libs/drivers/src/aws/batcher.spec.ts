@@ -57,6 +57,20 @@ describe('Batcher', () => {
     expect(requests.all).toEqual([[1], [2, 3]])
   })
 
+  it('sends together what follows from the outcomes of one request', async () => {
+    const requests = new Requests()
+    const batcher = batcherOver(requests)
+    for (const entry of [1, 2, 3])
+      void batcher.submit(entry, 1, never).then(() => batcher.submit(entry + 10, 1, never))
+    await settle()
+    requests.deliverFirst()
+    await settle()
+    expect(requests.all).toEqual([
+      [1, 2, 3],
+      [11, 12, 13],
+    ])
+  })
+
   it('sends full requests side by side, as many as it may', async () => {
     const requests = new Requests()
     const batcher = batcherOver(requests)

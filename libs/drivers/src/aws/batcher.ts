@@ -1,5 +1,6 @@
 import type { Outcome } from '@barnabas/domain'
 import { failedWith, outcomeOfAbort } from '../outcomes.js'
+import { afterReady } from '../turns.js'
 
 /**
  * What became of one request: an outcome for each entry in the order given, or one for all of them.
@@ -39,7 +40,7 @@ const MAY_BE_ONE_ENTRY = new Set<Outcome['code']>(['event_refused', 'payload_too
  *
  * - nothing under way → what was submitted in this turn goes at once;
  * - something under way → a full request goes at once while fewer than `maxRequests` are, the rest is gathered until
- *   one of them ends.
+ *   one of them ends, together with what follows from its outcomes.
  *
  * Invariants: every submission gets exactly one outcome; an entry is in one request at a time; entries leave in the
  * order in which they came. A request that is refused whole for what one of its entries may hold is repeated entry by
@@ -98,9 +99,10 @@ export class Batcher<Entry> {
   private planFlush(): void {
     if (this.isFlushPlanned) return
     this.isFlushPlanned = true
-    queueMicrotask(() => {
+    void afterReady().then(() => {
       this.isFlushPlanned = false
       this.flush()
+      this.onIdle()
     })
   }
 
@@ -113,7 +115,7 @@ export class Batcher<Entry> {
       this.requests++
       void this.run(batch).finally(() => {
         this.requests--
-        this.flush()
+        this.planFlush()
         this.onIdle()
       })
     }

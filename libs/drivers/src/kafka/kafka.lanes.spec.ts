@@ -51,6 +51,19 @@ describe('the lanes of partitions', () => {
     expect(await outcomes).toEqual(Array(4).fill(DELIVERED))
   })
 
+  it('write together what follows from the outcomes of one batch', async () => {
+    const batches = new Batches()
+    const all = Promise.all(
+      ['1a', '1b', '1c'].map((key) => batches.add(key).then(() => batches.add(`${key}2`))),
+    )
+    for (let sent = 0; sent < 3; sent++) {
+      batches.sent[sent]?.answer()
+      await soon()
+    }
+    expect(batches.keys).toEqual([['1a'], ['1b', '1c', '1a2'], ['1b2', '1c2']])
+    await all
+  })
+
   it('do not wait for each other, and each batch lies in one partition', () => {
     const batches = new Batches()
     for (const key of ['1a', '2a', '1b']) void batches.add(key)

@@ -1,5 +1,6 @@
 import type { Outcome } from '@barnabas/domain'
 import { failedWith } from '../outcomes.js'
+import { afterReady } from '../turns.js'
 
 export interface OutgoingRecord {
   readonly key: string
@@ -74,6 +75,7 @@ export class Lanes {
         this.disperse(lane.splice(0), outcomes[0])
         return
       }
+      await afterReady()
     }
     this.lanes.delete(partition)
   }
