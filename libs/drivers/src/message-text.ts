@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { failed, ok, type Result } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent } from './driver.js'
 import { openTemplate } from './template.js'
@@ -10,11 +11,15 @@ export const CUT = '…'
 const LINE_END_OR_CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
 /** The same without tab and line feed. */
 
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/
+const CONTROLS = new RegExp(CONTROL, 'g')
 
 /** Text of several lines for people: no control characters but tab and line feed, no halves of surrogate pairs. */
-export const readable = (text: string): string =>
-  text.toWellFormed().replaceAll('\r\n', '\n').replaceAll('\r', '\n').replaceAll(CONTROL, '\ufffd')
+export function readable(text: string): string {
+  const whole = text.toWellFormed()
+  if (!CONTROL.test(whole)) return whole
+  return whole.replaceAll('\r\n', '\n').replaceAll('\r', '\n').replaceAll(CONTROLS, '\ufffd')
+}
 
 /** The text on one line: what could end the line is a space. */
 export const oneLine = (text: string): string =>
@@ -45,6 +50,7 @@ export function dataText(payload: Buffer, maxLength = MAX_DATA_LENGTH): string {
 
 /** The text of the bytes without a character that is cut at their end; null when they are not UTF-8. */
 export function decodeUtf8(bytes: Buffer): string | null {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true })
   } catch {

@@ -120,23 +120,20 @@ function codeOfName(code: string, name: unknown): Code | undefined {
  * For clients that cannot be told to stop: resolves as `work` does, or, as soon as `signal` aborts, to the outcome of
  * the abort; what `work` does after that is not looked at. Rejects only as `work` does.
  */
-export async function unlessAborted<Value>(
-  work: Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value | Outcome> {
-  if (signal.aborted) {
-    work.catch(() => undefined)
-    return outcomeOfAbort(signal.reason)
-  }
-  let stop: () => void = () => undefined
-  const aborted = new Promise<Outcome>((resolve) => {
-    stop = () => resolve(outcomeOfAbort(signal.reason))
-    signal.addEventListener('abort', stop, { once: true })
+export function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value | Outcome> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(outcomeOfAbort(signal.reason))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', stop)
+        resolve(value)
+      },
+      (error: Error) => {
+        signal.removeEventListener('abort', stop)
+        reject(error)
+      },
+    )
   })
-  work.catch(() => undefined)
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }

@@ -46,6 +46,10 @@ export function compileTemplate(expression: string): Result<Template, string> {
   const refused = findFunction(parsed.value, REFUSED_FUNCTIONS)
   if (refused !== null) return failed(`must not use the function ${refused}`)
   const search = boundedSearch(parsed.value)
+  if (parsed.value.type === 'Literal') {
+    const always = evaluate(search, null)
+    return ok({ evaluate: () => always })
+  }
   return ok({ evaluate: (event, attempt) => evaluate(search, contextOf(event, attempt)) })
 }
 
@@ -134,19 +138,30 @@ function isLarge(value: Value): boolean {
 
 /** Names as in the reference contract's `*_template` fields. A payload that is no JSON has no `data`. */
 function contextOf(event: OutgoingEvent, attempt: AttemptInfo): JSONValue {
-  const at = new Date(event.meta.time)
-  const unixSeconds = String(Math.floor(at.getTime() / 1_000))
   let data: JSONValue | undefined
+  // Each is made when it is asked for: most templates look at one of them, and reading times takes longest.
   return {
-    // Most templates do not look at it.
     get data(): JSONValue {
       data ??= parseJson(event.payload)
       return data
     },
-    metadata: { ...event.meta.metadata, ...systemMetadata(event, attempt), timestamp: unixSeconds },
-    time: timeParts(at, unixSeconds),
+    get metadata(): JSONValue {
+      const system = systemMetadata(event, attempt)
+      return {
+        ...event.meta.metadata,
+        ...system,
+        get timestamp() {
+          return unixSecondsOf(new Date(event.meta.time))
+        },
+      }
+    },
+    get time(): JSONValue {
+      return timeParts(new Date(event.meta.time))
+    },
   }
 }
+
+const unixSecondsOf = (at: Date): string => String(Math.floor(at.getTime() / 1_000))
 
 function parseJson(payload: Buffer): JSONValue {
   try {
@@ -157,12 +172,12 @@ function parseJson(payload: Buffer): JSONValue {
 }
 
 /** The event's time in UTC, as texts with leading zeros. */
-function timeParts(at: Date, unixSeconds: string): Record<string, string> {
+function timeParts(at: Date): Record<string, string> {
   const iso = at.toISOString()
   const [date = '', clock = ''] = iso.slice(0, 19).split('T')
   const [year = '', month = '', day = ''] = date.split('-')
   const [hour = '', minute = '', second = ''] = clock.split(':')
   const rfc3339 = `${date}T${clock}Z`
   const parts = { year, month, day, hour, minute, second, date, datetime: `${date}T${clock}` }
-  return { ...parts, unix: unixSeconds, rfc3339, rfc3339_nano: iso }
+  return { ...parts, unix: unixSecondsOf(at), rfc3339, rfc3339_nano: iso }
 }

@@ -21,18 +21,21 @@ export class BoundedHandler {
   ) {}
 
   async handle(...[request, options = {}]: Parameters<Handle>): Promise<Handled> {
-    const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), this.limitMs)
+    const either = new AbortController()
+    const abort = (): void => either.abort()
+    const timer = setTimeout(abort, this.limitMs)
     const given = options.abortSignal as AbortSignal | undefined
-    const abortSignal = given ? AbortSignal.any([given, limit.signal]) : limit.signal
+    given?.addEventListener('abort', abort, { once: true })
+    if (given?.aborted) abort()
     try {
-      const { response } = await this.inner.handle(request, { ...options, abortSignal })
+      const { response } = await this.inner.handle(request, { ...options, abortSignal: either.signal })
       response.body = await readUpToCap(response.body as AsyncIterable<Buffer>)
       return { response }
     } catch (error) {
-      throw limit.signal.aborted && !given?.aborted ? timedOut() : unanswered(error)
+      throw either.signal.aborted && !given?.aborted ? timedOut() : unanswered(error)
     } finally {
       clearTimeout(timer)
+      given?.removeEventListener('abort', abort)
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Redis } from 'ioredis'
 import { lazy } from '../lazy.js'
@@ -30,18 +31,30 @@ export class RefusedSetUp extends Error {
   }
 }
 
+export interface RedisConnection {
+  readonly redis: Redis
+  /** What is written from now on in this turn of the event loop goes out together. */
+  readonly gather: () => void
+}
+
 /**
  * A connection that is logged in. It is dialled by the network, does not connect anew by itself, and keeps no command
  * that it cannot write at once; `lost` is called when it has closed. Rejects with `RefusedSetUp`, or with the error of the system.
  */
-export async function connectRedis(options: RedisConnectionOptions, lost: () => void): Promise<Redis> {
+export async function connectRedis(
+  options: RedisConnectionOptions,
+  lost: () => void,
+): Promise<RedisConnection> {
   const { Redis, AbstractConnector } = await client()
   const { address, network, tls, username, password, database } = options
+  let gather: () => void = () => undefined
   class JudgedConnector extends AbstractConnector {
     override async connect() {
       const dialled = { ...address, timeoutMs: CONNECT_TIMEOUT_MS, ...(tls === null ? {} : { tls }) }
-      this.stream = await network.dial(dialled)
-      return this.stream
+      const socket = await network.dial(dialled)
+      gather = gathering(socket)
+      this.stream = socket
+      return socket
     }
 
     constructor() {
@@ -63,10 +76,24 @@ export async function connectRedis(options: RedisConnectionOptions, lost: () => 
     await redis.connect()
     if (password !== undefined) await step('login', answerOf(redis, logIn(redis, username, password)))
     if (database !== 0) await step('database', answerOf(redis, redis.select(database)))
-    return redis
+    return { redis, gather }
   } catch (error) {
     redis.disconnect()
     throw error
+  }
+}
+
+/** The client writes each command by itself, which is a call of the system for each. */
+function gathering(socket: Socket): () => void {
+  let isGathering = false
+  return () => {
+    if (isGathering) return
+    isGathering = true
+    socket.cork()
+    process.nextTick(() => {
+      isGathering = false
+      socket.uncork()
+    })
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Outcome } from '@barnabas/domain'
 import { ConnectionSlot } from '../connection-slot.js'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
@@ -6,7 +5,12 @@ import { DELIVERED, failedWith, unlessAborted } from '../outcomes.js'
 import { safeMetadata } from '../safe-metadata.js'
 import { SendsInFlight } from '../sends-in-flight.js'
 import type { Template } from '../template.js'
-import { answerOf, connectRedis, type RedisConnectionOptions } from './redis-stream.connection.js'
+import {
+  answerOf,
+  connectRedis,
+  type RedisConnection,
+  type RedisConnectionOptions,
+} from './redis-stream.connection.js'
 import { outcomeOfRedisError } from './redis-stream.outcome.js'
 
 /** Of an entry: the field with the payload. Metadata of this name are left out. */
@@ -22,9 +26,9 @@ export interface RedisStreamOptions {
 /** Adds entries to streams over one connection, which takes commands one after the other without waiting between. */
 export class RedisStreamSender implements Sender {
   private readonly sends = new SendsInFlight()
-  private readonly slot = new ConnectionSlot<Redis>(
+  private readonly slot = new ConnectionSlot<RedisConnection>(
     (lost) => connectRedis(this.options.connection, lost),
-    (redis) => Promise.resolve(redis.disconnect()),
+    ({ redis }) => Promise.resolve(redis.disconnect()),
   )
 
   constructor(private readonly options: RedisStreamOptions) {}
@@ -42,8 +46,9 @@ export class RedisStreamSender implements Sender {
     const key = this.options.key.evaluate(event, attempt)
     if (!key.ok) return failedWith('template_failed', `The key template ${key.failure}.`)
     try {
-      const redis = await this.slot.get()
+      const { redis, gather } = await this.slot.get()
       const entry = [...this.limit(), '*', ...fieldsOf(event, attempt)]
+      gather()
       await answerOf(redis, redis.xadd(key.value, ...entry))
       return DELIVERED
     } catch (error) {
@@ -58,10 +63,10 @@ export class RedisStreamSender implements Sender {
   }
 }
 
-const fieldsOf = (event: OutgoingEvent, attempt: AttemptInfo): (string | Buffer)[] => [
-  PAYLOAD_FIELD,
-  event.payload,
-  ...safeMetadata(event, attempt)
-    .filter(([name]) => name !== PAYLOAD_FIELD)
-    .flat(),
-]
+function fieldsOf(event: OutgoingEvent, attempt: AttemptInfo): (string | Buffer)[] {
+  const fields: (string | Buffer)[] = [PAYLOAD_FIELD, event.payload]
+  for (const [name, value] of safeMetadata(event, attempt)) {
+    if (name !== PAYLOAD_FIELD) fields.push(name, value)
+  }
+  return fields
+}

@@ -23,6 +23,8 @@ export const escapeMrkdwn = (text: string): string => readable(text).replaceAll(
  * fit into `maxPieces` is cut, and `…` shows it.
  */
 export function escapedPieces(text: string, maxLength: number, maxPieces: number): readonly string[] {
+  const whole = escapeMrkdwn(text)
+  if (whole.length <= maxLength - CUT.length) return whole === '' ? [] : [whole]
   const pieces: string[] = []
   let piece = ''
   for (const character of readable(text)) {

@@ -22,16 +22,14 @@ export function webhookHeaders(
   if (meta.source !== null) headers[`${PREFIX}ce-source`] = safe(meta.source)
   if (meta.sourceId !== null) headers[`${PREFIX}ce-id`] = safe(meta.sourceId)
   if (meta.traceparent !== null) headers['traceparent'] = safe(meta.traceparent)
-  return {
-    ...headers,
-    'content-type': safe(meta.contentType),
-    'user-agent': USER_AGENT,
-    'webhook-id': webhookId(meta.id),
-    'webhook-timestamp': String(timestampSeconds),
-    [`${PREFIX}event-id`]: safe(meta.id),
-    [`${PREFIX}topic`]: safe(meta.topic),
-    [`${PREFIX}event-time`]: safe(meta.time),
-    [`${PREFIX}delivery-id`]: attempt.deliveryId,
-    [`${PREFIX}attempt`]: String(attempt.number),
-  }
+  headers['content-type'] = safe(meta.contentType)
+  headers['user-agent'] = USER_AGENT
+  headers['webhook-id'] = webhookId(meta.id)
+  headers['webhook-timestamp'] = String(timestampSeconds)
+  headers[`${PREFIX}event-id`] = safe(meta.id)
+  headers[`${PREFIX}topic`] = safe(meta.topic)
+  headers[`${PREFIX}event-time`] = safe(meta.time)
+  headers[`${PREFIX}delivery-id`] = attempt.deliveryId
+  headers[`${PREFIX}attempt`] = String(attempt.number)
+  return headers
 }

@@ -94,7 +94,8 @@ export class WebhookSender implements Sender {
     const signatures = keys
       .filter(({ untilMs }) => nowMs < untilMs)
       .map((key) => sign(key, id, timestampSeconds, body))
-    return { method, body, headers: { ...headers, 'webhook-signature': signatures.join(' ') } }
+    headers['webhook-signature'] = signatures.join(' ')
+    return { method, body, headers }
   }
 }
 
