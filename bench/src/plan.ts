@@ -19,7 +19,7 @@ export interface Plan {
   readonly latenessMs: number
   /** Events that are matched, and destinations that are changed, for each number of filters. */
   readonly matchingEvents: number
-  /** Of each side of a destination type: before its rounds, and each of them. */
+  /** Of each side of a destination type, processor time: before its rounds, and each of them. */
   readonly typesWarmUpMs: number
   readonly typesRoundMs: number
   readonly typesRounds: number
@@ -57,9 +57,9 @@ export const FULL: Plan = {
   isolationMs: 30_000,
   latenessMs: 20_000,
   matchingEvents: 10_000,
-  typesWarmUpMs: 1_200,
-  typesRoundMs: 700,
-  typesRounds: 3,
+  typesWarmUpMs: 1_000,
+  typesRoundMs: 300,
+  typesRounds: 5,
   typesIdleSenders: 200,
   memoryDestinations: 10_000,
   memoryDelivered: 1_000,

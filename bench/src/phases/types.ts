@@ -87,12 +87,12 @@ async function startTarget(type: BenchType, { stops }: LocalTools): Promise<Runn
 
 function figuresRow({ type, figures }: Measured): string[] {
   if (figures === null) return [type.type, '–', '–', '–', '–', type.bareDoes]
-  const { ours, bare } = figures
+  const { ours, bare, ratio } = figures
   return [
     type.type,
     whole(ours.perCoreSecond),
     whole(bare.perCoreSecond),
-    hundredths(ours.perCoreSecond / bare.perCoreSecond),
+    hundredths(ratio),
     whole(ours.perSecond),
     type.bareDoes,
   ]

@@ -6,10 +6,13 @@ const SENDING_FILE = new URL('./sending-process.js', import.meta.url)
 const SIDES: readonly Side[] = ['ours', 'bare']
 /** Targets keep what they get, some of them in memory. */
 const MAX_DELIVERIES = 60_000
+/** Of a run whose side mostly waits for its target, or for the processor: so many times its processor time. */
+const MAX_WALL = 4
 /** Only a bound: a target that answers nothing more must not hold up the other types. */
 const RUN_LIMIT_MS = 60_000
 
 export interface TypesPlan {
+  /** Processor time of the sending process. */
   readonly typesWarmUpMs: number
   readonly typesRoundMs: number
   readonly typesRounds: number
@@ -21,7 +24,10 @@ export interface SideFigures {
   readonly perSecond: number
 }
 
-export type TypeFigures = Readonly<Record<Side, SideFigures>>
+export interface TypeFigures extends Readonly<Record<Side, SideFigures>> {
+  /** Ours over the bare client, each round's by itself: the machine may change its speed from one to the next. */
+  readonly ratio: number
+}
 
 export interface MeasureOptions {
   readonly plan: TypesPlan
@@ -54,26 +60,33 @@ export async function measureType(
       for (const { sender, side } of bySide) await sender.ask('stopProfile', { file: profileTo(type, side) })
     const [ours, bare] = bySide.map(({ runs }) => figuresOf(runs))
     if (!ours || !bare) throw new Error('a side was not measured')
-    return { ours, bare }
+    const ratios = (bySide[0]?.runs ?? []).map((run, round) => ratioOf(run, bySide[1]?.runs[round]))
+    return { ours, bare, ratio: median(ratios) }
   } finally {
     await Promise.all(senders.map((sender) => sender.stop()))
   }
 }
 
-async function run(sender: Worker<SendingCommands>, durationMs: number): Promise<Run> {
+async function run(sender: Worker<SendingCommands>, cpuMs: number): Promise<Run> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the target stopped to answer')), durationMs + RUN_LIMIT_MS)
+    timer = setTimeout(() => reject(new Error('the target stopped to answer')), RUN_LIMIT_MS)
   })
   try {
-    return await Promise.race([sender.ask('run', { durationMs, maxDeliveries: MAX_DELIVERIES }), limit])
+    const bounds = { cpuMs, wallMs: cpuMs * MAX_WALL, maxDeliveries: MAX_DELIVERIES }
+    return await Promise.race([sender.ask('run', bounds), limit])
   } finally {
     clearTimeout(timer)
   }
 }
 
+const efficiencyOf = ({ deliveries, cpuSeconds }: Run): number => deliveries / cpuSeconds
+
+const ratioOf = (ours: Run, bare: Run | undefined): number =>
+  bare === undefined ? Number.NaN : efficiencyOf(ours) / efficiencyOf(bare)
+
 const figuresOf = (runs: readonly Run[]): SideFigures => ({
-  perCoreSecond: median(runs.map(({ deliveries, cpuSeconds }) => deliveries / cpuSeconds)),
+  perCoreSecond: median(runs.map(efficiencyOf)),
   perSecond: median(runs.map(({ deliveries, wallSeconds }) => deliveries / wallSeconds)),
 })
 

@@ -12,10 +12,17 @@ export type Side = 'ours' | 'bare'
 /** What a process that sends can be asked: to open one side of one type, then to send. */
 export type SendingCommands = {
   open: { input: { type: string; side: Side; target: TargetInfo }; output: null }
-  run: { input: { durationMs: number; maxDeliveries: number }; output: Run }
+  run: { input: Bounds; output: Run }
   startProfile: { input: null; output: null }
   /** Writes what the processor did since `startProfile` as a `.cpuprofile`. */
   stopProfile: { input: { file: string }; output: null }
+}
+
+/** What ends a run, whichever comes first. Processor time: a busy machine then makes it longer and not poorer. */
+export interface Bounds {
+  readonly cpuMs: number
+  readonly wallMs: number
+  readonly maxDeliveries: number
 }
 
 export interface Run {
@@ -32,6 +39,7 @@ interface OpenSide {
 }
 
 const MICROSECONDS = 1e6
+const LOOK_MS = 5
 const samples = new Samples(randomBytes(4).toString('hex'))
 const inspector = new Session()
 let opened: OpenSide | null = null
@@ -48,23 +56,40 @@ async function openBare(type: string, { address }: TargetInfo): Promise<OpenSide
   return { perCall: known.perCall, send: (events) => client.send(events) }
 }
 
-/** A closed loop; ends when the time is over or so many have been sent, whichever comes first. */
-async function run({ durationMs, maxDeliveries }: SendingCommands['run']['input']): Promise<Run> {
+/** A closed loop. */
+async function run({ cpuMs, wallMs, maxDeliveries }: Bounds): Promise<Run> {
   if (!opened) throw new Error('nothing is open')
   const { perCall, send } = opened
-  const fromCpu = process.cpuUsage()
-  const fromMs = performance.now()
+  const used = stopwatch()
+  let isOver = false
+  const looking = setInterval(() => {
+    const { cpuSeconds, wallSeconds } = used()
+    isOver ||= cpuSeconds * 1_000 >= cpuMs || wallSeconds * 1_000 >= wallMs
+  }, LOOK_MS)
   let deliveries = 0
   const worker = async (): Promise<void> => {
-    while (performance.now() - fromMs < durationMs && deliveries < maxDeliveries) {
+    while (!isOver && deliveries < maxDeliveries) {
       deliveries += perCall
       await send(Array.from({ length: perCall }, () => samples.next()))
     }
   }
-  await Promise.all(Array.from({ length: Math.max(1, Math.floor(IN_FLIGHT / perCall)) }, worker))
-  const { user, system } = process.cpuUsage(fromCpu)
-  const wallSeconds = (performance.now() - fromMs) / 1_000
-  return { deliveries, wallSeconds, cpuSeconds: (user + system) / MICROSECONDS }
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, Math.floor(IN_FLIGHT / perCall)) }, worker))
+  } finally {
+    clearInterval(looking)
+  }
+  return { deliveries, ...used() }
+}
+
+/** Tells the time and the processor time of this process since it was made. */
+function stopwatch(): () => Omit<Run, 'deliveries'> {
+  const fromCpu = process.cpuUsage()
+  const fromMs = performance.now()
+  return () => {
+    const { user, system } = process.cpuUsage(fromCpu)
+    const wallSeconds = (performance.now() - fromMs) / 1_000
+    return { wallSeconds, cpuSeconds: (user + system) / MICROSECONDS }
+  }
 }
 
 serve<SendingCommands>({
