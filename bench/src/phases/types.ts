@@ -46,7 +46,6 @@ async function run(tools: LocalTools): Promise<string> {
       ],
       measured.map(figuresRow),
     ),
-    missingNote(measured),
     table(
       ['memory of a process, MiB', 'resident'],
       processes.map(({ name, bytes }) => [name, whole(bytes / BYTES_PER_MIB)]),
@@ -55,9 +54,7 @@ async function run(tools: LocalTools): Promise<string> {
       ['memory of an idle sender, KiB', 'resident', 'of it JavaScript and buffers'],
       measured.map(({ type, memory }) => [type.type, ...memoryCells(memory)]),
     ),
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n')
+  ].join('\n\n')
 }
 
 const BYTES_PER_KIB = 2 ** 10
@@ -85,8 +82,9 @@ async function startTarget(type: BenchType, { stops }: LocalTools): Promise<Runn
   return target
 }
 
-function figuresRow({ type, figures }: Measured): string[] {
-  if (figures === null) return [type.type, '–', '–', '–', '–', type.bareDoes]
+function figuresRow({ type, figures, reason }: Measured): string[] {
+  if (figures === null)
+    return [type.type, '–', '–', '–', '–', `not measured: ${reason.replaceAll('\n', ' ')}`]
   const { ours, bare, ratio } = figures
   return [
     type.type,
@@ -102,11 +100,5 @@ const memoryCells = (memory: SenderMemory | null): string[] =>
   memory === null
     ? ['–', '–']
     : [whole(memory.residentBytes / BYTES_PER_KIB), whole(memory.heapBytes / BYTES_PER_KIB)]
-
-const missingNote = (measured: readonly Measured[]): string =>
-  measured
-    .filter(({ reason }) => reason !== '')
-    .map(({ type, reason }) => `Not measured: ${type.type}. ${reason.replaceAll('\n', ' ')}`)
-    .join('\n\n')
 
 export const types: LocalPhase = { name: 'types', run }

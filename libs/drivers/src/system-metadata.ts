@@ -5,17 +5,18 @@ import type { AttemptInfo, OutgoingEvent } from './driver.js'
  * `event-id` is the same on every attempt: receivers recognise repeats by it.
  */
 export function systemMetadata({ meta }: OutgoingEvent, attempt: AttemptInfo): Record<string, string> {
-  return {
+  const metadata: Record<string, string> = {
     'event-id': meta.id,
     topic: meta.topic,
     'event-time': meta.time,
     'delivery-id': attempt.deliveryId,
     attempt: String(attempt.number),
     'content-type': meta.contentType,
-    ...(meta.source === null ? {} : { 'ce-source': meta.source }),
-    ...(meta.sourceId === null ? {} : { 'ce-id': meta.sourceId }),
-    ...(meta.traceparent === null ? {} : { traceparent: meta.traceparent }),
   }
+  if (meta.source !== null) metadata['ce-source'] = meta.source
+  if (meta.sourceId !== null) metadata['ce-id'] = meta.sourceId
+  if (meta.traceparent !== null) metadata['traceparent'] = meta.traceparent
+  return metadata
 }
 
 /** The event's own metadata and the system's, which win: headers of a message in a protocol without a prefix. */

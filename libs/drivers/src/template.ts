@@ -146,14 +146,8 @@ function contextOf(event: OutgoingEvent, attempt: AttemptInfo): JSONValue {
       return data
     },
     get metadata(): JSONValue {
-      const system = systemMetadata(event, attempt)
-      return {
-        ...event.meta.metadata,
-        ...system,
-        get timestamp() {
-          return unixSecondsOf(new Date(event.meta.time))
-        },
-      }
+      const timestamp = unixSecondsOf(new Date(event.meta.time))
+      return { ...event.meta.metadata, ...systemMetadata(event, attempt), timestamp }
     },
     get time(): JSONValue {
       return timeParts(new Date(event.meta.time))
