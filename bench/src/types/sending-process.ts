@@ -39,7 +39,7 @@ interface OpenSide {
 }
 
 const MICROSECONDS = 1e6
-const LOOK_MS = 5
+const LOOK_MS = 20
 const samples = new Samples(randomBytes(4).toString('hex'))
 const inspector = new Session()
 let opened: OpenSide | null = null
