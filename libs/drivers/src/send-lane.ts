@@ -28,7 +28,8 @@ interface Waiting<Message> extends Queued<Message> {
 
 /**
  * Batches without a timer: a message goes at once while fewer than `maxParallel` requests are under way, and else
- * with all others that came meanwhile, and with those that follow from the request that ended. So batching adds no latency when there is little to do, and grows with load.
+ * with all others that came meanwhile, and with those that follow from the request that ended. So batching adds no
+ * latency when there is little to do, and grows with load.
  */
 export class SendLane<Message> {
   private waiting: Waiting<Message>[] = []

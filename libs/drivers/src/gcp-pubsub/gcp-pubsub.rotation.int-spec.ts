@@ -99,7 +99,7 @@ describe('the sender of gcp_pubsub at an address of Google', () => {
       topic: 'events',
       endpoint: harness.endpoint,
       isEmulator: false,
-      key: readKey(String(credentials['service_account_json'])),
+      as: readKey(String(credentials['service_account_json'])),
       orderingKey: null,
     })
     senders.push(sender)
