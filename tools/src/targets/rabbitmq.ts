@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded, type Guarded } from '../services/guarded.js'
+import { untilFrozen } from './target-server.js'
 
 /** PEM texts of a TLS listener. */
 export interface ListenerTls {
@@ -69,7 +70,10 @@ export async function startRabbitMq(options: RabbitMqOptions): Promise<RabbitMq>
     port: plan.port,
     tlsPort: plan.tlsPort,
     ctl: (...args) => ctl(plan, args),
-    freeze: () => signal('SIGSTOP'),
+    freeze: () => {
+      signal('SIGSTOP')
+      untilFrozen(server.pid)
+    },
     thaw: () => signal('SIGCONT'),
     halt,
     resume: async () => {

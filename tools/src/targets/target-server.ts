@@ -96,7 +96,7 @@ async function run(
 const FREEZE_LIMIT_MS = 1_000
 
 /** The signal stops the threads one after the other; where there is no /proc, nobody waits for that. */
-function untilFrozen(pid: number): void {
+export function untilFrozen(pid: number): void {
   const deadlineMs = Date.now() + FREEZE_LIMIT_MS
   const tasks = `/proc/${pid}/task`
   try {

@@ -27,14 +27,18 @@ const isRefused = (port: number, login: typeof OLD): Promise<boolean> =>
     (error: unknown) => BAD_CREDENTIALS.includes((error as { code?: number }).code ?? 0),
   )
 
-/** Subscribes to everything, and again when the broker was started anew. */
-async function subscribe(port: number): Promise<{ client: MqttClient; packets: IPublishPacket[] }> {
-  const packets: IPublishPacket[] = []
+interface Subscriber {
+  readonly client: MqttClient
+  readonly packets: IPublishPacket[]
+}
+
+/** Subscribes to everything; a broker that was started anew is to be subscribed to anew. */
+async function subscribe(port: number, packets: IPublishPacket[] = []): Promise<Subscriber> {
   const client = await connectAsync({
     host: '127.0.0.1',
     port,
     protocolVersion: 5,
-    reconnectPeriod: 50,
+    reconnectPeriod: 0,
     ...READER,
   })
   client.on('message', (_topic, _payload, packet) => packets.push(packet))
@@ -50,7 +54,7 @@ function arrivedOf({ payload, properties }: IPublishPacket): Arrived {
 
 class MosquittoHarness implements DriverHarness {
   private server: MosquittoTarget | null = null
-  private subscriber: Awaited<ReturnType<typeof subscribe>> | null = null
+  private subscriber: Subscriber | null = null
 
   get running(): MosquittoTarget {
     if (!this.server) throw new Error('not started')
@@ -79,8 +83,11 @@ class MosquittoHarness implements DriverHarness {
     await this.running.stop()
   }
 
-  restart(): Promise<void> {
-    return this.running.restart()
+  /** Ends with the subscription: the broker keeps nothing for a subscriber that is not there yet. */
+  async restart(): Promise<void> {
+    await this.subscriber?.client.endAsync(true)
+    await this.running.restart()
+    this.subscriber = await subscribe(this.running.port, this.subscriber?.packets)
   }
 
   settings(): RawSettings {

@@ -62,8 +62,10 @@ class RedisHarness implements DriverHarness {
     return this.running.stop()
   }
 
-  restart(): Promise<void> {
-    return this.running.restart()
+  /** It takes connections while it still reads its file, and refuses all commands meanwhile. */
+  async restart(): Promise<void> {
+    await this.running.restart()
+    await eventually(() => withRedis(this.running.port, async (redis) => (await redis.ping()) === 'PONG'))
   }
 
   settings(): RawSettings {
