@@ -1,13 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import type { Catalogue, CatalogueField } from '../../libs/drivers/src/driver.js'
 import { drivers } from '../../libs/drivers/src/registry.js'
 
-const FILE = new URL('../../docs/destinations.md', import.meta.url)
+const ROOT = new URL('../../', import.meta.url)
+const FOLDER = new URL('docs/destinations/', ROOT)
+const INDEX = new URL('docs/destinations.md', ROOT)
 
 const INTRODUCTION = `# Destination types
 
-What the fields \`config\` and \`credentials\` of a destination hold, by its \`type\`. All values are strings; switches are \`"true"\` or \`"false"\`. Secrets are stored encrypted and never shown again. \`GET /api/v1/destination-types\` answers with the same, and with a guide for each type (\`setup.md\` beside each driver).
+What the fields \`config\` and \`credentials\` of a destination hold, and how its target is set up, by its \`type\`. All values are strings; switches are \`"true"\` or \`"false"\`. Secrets are stored encrypted and never shown again. \`GET /api/v1/destination-types\` answers with the same: the pages below are made from it.
 
 Fields that end in \`_template\` are [JMESPath](https://jmespath.org/specification.html) expressions over \`data\` (the event's data as JSON), \`metadata\` (the event's metadata and \`topic\`, \`attempt\`, \`timestamp\`, \`"event-id"\`, \`"event-time"\`, \`"delivery-id"\`, the ones with a dash in double quotes) and \`time\` (parts of the event's time: \`year\`, \`month\`, \`day\`, \`hour\`, \`minute\`, \`second\`, \`date\`, \`datetime\`, \`unix\`, \`rfc3339\`, \`rfc3339_nano\`).
 `
@@ -40,15 +42,29 @@ function row(half: string, field: CatalogueField): string {
   return `| ${cells.map(cell).join(' | ')} |`
 }
 
-function section({ type, label, description, config_fields, credential_fields }: Catalogue): string {
+/** What somebody needs who has a target of this type: the guide of the catalogue, then every field. */
+function page({
+  type,
+  label,
+  description,
+  instructions,
+  config_fields,
+  credential_fields,
+}: Catalogue): string {
   const rows = [
     ...config_fields.map((field) => row('config', field)),
     ...credential_fields.map((field) => row('credentials', field)),
   ]
   return [
-    `## ${code(type)}: ${label}`,
+    `# ${label} (${code(type)})`,
     '',
     description,
+    '',
+    '## Set it up',
+    '',
+    instructions.trim(),
+    '',
+    '## Fields',
     '',
     '| field | required | default | values | meaning |',
     '| --- | --- | --- | --- | --- |',
@@ -57,20 +73,60 @@ function section({ type, label, description, config_fields, credential_fields }:
   ].join('\n')
 }
 
-/** The document as it follows from the drivers. */
-const document = (): string =>
-  [INTRODUCTION, ...drivers.map(({ catalogue }) => section(catalogue))].join('\n')
+const index = (): string =>
+  [
+    INTRODUCTION,
+    '| type | what it does |',
+    '| --- | --- |',
+    ...drivers.map(
+      ({ type, catalogue }) =>
+        `| [${code(type)}](destinations/${type}.md) | ${cell(catalogue.description)} |`,
+    ),
+    '',
+  ].join('\n')
 
-describe('docs/destinations.md', () => {
-  it('says what the catalogue says (UPDATE_DOCS=1 writes it anew)', () => {
-    if (process.env['UPDATE_DOCS']) writeFileSync(FILE, document())
-    expect(readFileSync(FILE, 'utf8')).toBe(document())
+/** The documents as they follow from the drivers. */
+const documents: readonly (readonly [name: string, file: URL, text: string])[] = [
+  ['destinations.md', INDEX, index()],
+  ...drivers.map(
+    ({ type, catalogue }) =>
+      [`destinations/${type}.md`, new URL(`${type}.md`, FOLDER), page(catalogue)] as const,
+  ),
+]
+
+describe('the documents of destination types', () => {
+  it.each(documents)(
+    'docs/%s says what the catalogue says (UPDATE_DOCS=1 writes it anew)',
+    (_name, file, text) => {
+      if (process.env['UPDATE_DOCS']) writeFileSync(file, text)
+      expect(readFileSync(file, 'utf8')).toBe(text)
+    },
+  )
+
+  it('are of registered types only', () => {
+    expect(readdirSync(FOLDER).sort()).toEqual(drivers.map(({ type }) => `${type}.md`).sort())
   })
 
-  it('has no cell that would end its row', () => {
-    for (const line of document()
-      .split('\n')
-      .filter((one) => one.startsWith('|')))
-      expect(line.replaceAll('\\|', '').split('|')).toHaveLength(7)
+  it.each(documents)('docs/%s has no cell that would end its row', (_name, _file, text) => {
+    const rows = text.split('\n').filter((line) => line.startsWith('|'))
+    const columns = rows.map((line) => line.replaceAll('\\|', '').split('|').length)
+    expect(new Set(columns).size).toBe(1)
+  })
+
+  it.each(drivers.map(({ type, catalogue }) => [type, catalogue.instructions]))(
+    'the guide of %s tells how to see an event arrive',
+    (_type, instructions) => {
+      expect(instructions).toContain('### See it arrive')
+    },
+  )
+
+  it('are proved by what the README names', () => {
+    const readme = readFileSync(new URL('README.md', ROOT), 'utf8')
+    const rows = [
+      ...readme.matchAll(/^\| \[`([a-z0-9_]+)`\]\((docs\/[^)]+)\).*\[[^\]]+\]\((libs\/[^)]+)\)/gm),
+    ]
+    expect(rows.map(([, type]) => type).sort()).toEqual(drivers.map(({ type }) => type).sort())
+    for (const [, , guide = '', spec = ''] of rows)
+      expect([guide, spec].filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([])
   })
 })

@@ -39,8 +39,9 @@ export const newEventId = (): EventId => `evt_${timeSortedId()}` as EventId
 export const newRedeliveryRun = (): Run => `rdl_${timeSortedId()}` as Run
 /** Run of an event that was made to test a destination. */
 export const newTestRun = (): Run => `tst_${timeSortedId()}` as Run
+export const isTestRun = (run: Run): boolean => run.startsWith('tst_')
 /** Whether a person asked for this one delivery and waits for what comes of it. */
-export const isAskedByHand = (run: Run): boolean => run.startsWith('rdl_') || run.startsWith('tst_')
+export const isAskedByHand = (run: Run): boolean => run.startsWith('rdl_') || isTestRun(run)
 /** Id of a redrive, and the run of everything that it brings back. */
 export const newRedriveId = (): Run => `rdr_${timeSortedId()}` as Run
 /** A public destination id, for callers who do not choose one. */

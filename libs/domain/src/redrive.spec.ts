@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { aDelivery, aDestination } from '@barnabas/testing'
-import { attemptIdOf, newTenantUid, type Run } from './ids.js'
+import { attemptIdOf, newTenantUid, newTestRun, type Run } from './ids.js'
 import type { DeadLetter } from './dead-letter.js'
 import type { DestinationEntry } from './destination.js'
 import { isInScope, judgeDeadLetter, type DeliveryStanding, type RedriveScope } from './redrive.js'
@@ -137,5 +137,10 @@ describe('the scope of a redrive', () => {
     ['up to its moment, which does not belong to it', { toMs: DEAD_AT_MS }, false],
   ])('of %s', (_name, narrowed, expected) => {
     expect(isInScope(deadLetter, { ...all, ...narrowed })).toBe(expected)
+  })
+
+  it('of the whole tenant, but for what was made to test a destination', () => {
+    const delivery = { ...deadLetter.delivery, run: newTestRun() }
+    expect(isInScope({ ...deadLetter, delivery }, all)).toBe(false)
   })
 })

@@ -5,6 +5,7 @@ import { isLive, type DestinationEntry } from './destination.js'
 import {
   attemptIdOf,
   deliveryKeyOf,
+  isTestRun,
   type AttemptId,
   type DestinationUid,
   type Run,
@@ -113,7 +114,9 @@ export interface RedriveTools {
   readonly nowMs: number
 }
 
+/** Test events that failed are never in it: whoever tested has seen the answer, and the target needs no such event. */
 export function isInScope({ delivery, reason }: DeadLetter, scope: RedriveScope): boolean {
+  if (isTestRun(delivery.run)) return false
   if (delivery.tenantUid !== scope.tenantUid) return false
   if (scope.destinationUid !== null && delivery.destinationUid !== scope.destinationUid) return false
   if (scope.codes !== null && !scope.codes.includes(reason.code)) return false

@@ -95,6 +95,8 @@ export async function countDeadLetters(tx: EntityManager, scope: RedriveScope): 
   const where = new Where()
   where.always(`decision = 'dead-letter'`)
   where.always(`NOT EXISTS (${BEGAN_AGAIN})`)
+  // Of test events: see isInScope.
+  where.always(`NOT starts_with(run, 'tst_')`)
   where.add('tenant_uid = ?', scope.tenantUid)
   where.add('destination_uid = ?', scope.destinationUid ?? undefined)
   where.add('code = ANY(?)', scope.codes ?? undefined)

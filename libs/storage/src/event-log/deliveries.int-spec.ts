@@ -5,8 +5,10 @@ import {
   deliveryIdOf,
   FIRST_RUN,
   newDestinationUid,
+  newEventId,
   newRedeliveryRun,
   newTenantUid,
+  newTestRun,
   type AttemptRecord,
   type DestinationUid,
   type Routing,
@@ -224,6 +226,9 @@ describe('the deliveries of an event, as the log has them', () => {
       attempt(1, { ...dead, durationMs: 500 }),
       attempt(1, { ...dead, code: 'timeout', destinationUid: other }),
     )
+    const tested = deliveryIdOf(tenantId, newEventId(), uid)
+    const run = newTestRun()
+    await record(attempt(1, { ...dead, deliveryId: tested, id: attemptIdOf(tested, run, 1) }, run))
     const scope = { tenantUid: TENANT_UID, destinationUid: uid, codes: null, fromMs: null, toMs: null }
     const count = (narrowed: object) =>
       storage.transaction((tx) => countDeadLetters(tx, { ...scope, ...narrowed }))
