@@ -21,6 +21,23 @@ describe('SecretBox', () => {
     expect(() => box.open(flipped, 'd_1')).toThrow()
   })
 
+  it('opens no text but the one that it made, also where another one would decode to the same bytes', () => {
+    const box = new SecretBox([key('k1')])
+    const sealed = box.seal('a text', 'd_1')
+    for (const other of [
+      `${sealed}x`,
+      `${sealed}=`,
+      `${sealed}.`,
+      `${sealed}.x`,
+      sealed.replace('.k1.', '.k1. '),
+    ])
+      expect(() => box.open(other, 'd_1')).toThrow()
+    for (let at = 0; at < sealed.length; at++) {
+      const changed = sealed.slice(0, at) + (sealed[at] === 'A' ? 'B' : 'A') + sealed.slice(at + 1)
+      expect(() => box.open(changed, 'd_1')).toThrow()
+    }
+  })
+
   it('opens with every key of the ring and seals with the first', () => {
     const [old, current] = [key('old'), key('new')]
     const sealed = new SecretBox([old]).seal('text', 'd_1')

@@ -42,16 +42,23 @@ export class SecretBox {
 
   /** Throws when the key is not in the ring, the owner is another one, or the value was changed. */
   open(sealed: string, ownerUid: string): string {
-    const [format, keyId, sealedKey, sealedText] = sealed.split('.')
-    if (format !== FORMAT || !keyId || !sealedKey || sealedText === undefined) {
+    const [format, keyId, sealedKey, sealedText, ...more] = sealed.split('.')
+    if (format !== FORMAT || !keyId || !sealedKey || sealedText === undefined || more.length > 0) {
       throw new Error('a sealed secret has an unknown format')
     }
     const key = this.keyById.get(keyId)
     if (!key)
       throw new Error(`SECRET_KEYS has no key "${keyId}"; add it again until all secrets are re-sealed`)
-    const dataKey = decrypt(key.key, Buffer.from(sealedKey, 'base64url'), ownerUid)
-    return decrypt(dataKey, Buffer.from(sealedText, 'base64url'), ownerUid).toString('utf8')
+    const dataKey = decrypt(key.key, bytesOf(sealedKey), ownerUid)
+    return decrypt(dataKey, bytesOf(sealedText), ownerUid).toString('utf8')
   }
+}
+
+/** Node leaves out what is no base64url: other texts would open as the same value. */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.toString('base64url') !== text) throw new Error('a sealed secret is no base64url')
+  return bytes
 }
 
 function encrypt(key: Buffer, plain: Buffer, ownerUid: string): Buffer {
