@@ -1,7 +1,7 @@
 // Runs jest with what it needs: flags for ES modules, and a real Kafka and PostgreSQL when integration or end-to-end
 // tests are among the selected projects. Ends with one line: "N passed, N failed, N skipped".
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,8 @@ const PROJECTS = ['unit', 'int', 'e2e']
 
 const { projects, rest } = readArguments(process.argv.slice(2))
 const counts = { passed: 0, failed: 0, skipped: 0 }
+/** Parts of the paths of test files, as regular expressions. */
+const skippedSuites = []
 let child = null
 let services = null
 let isStopped = false
@@ -33,6 +35,7 @@ try {
 } finally {
   await services?.stop()
 }
+countSkippedSuites()
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
 process.exit(counts.failed > 0 || counts.passed === 0 || isStopped ? 1 : 0)
 
@@ -50,10 +53,32 @@ function readArguments(given) {
 async function serviceEnvironment() {
   const { TEST_DATABASE_URL: databaseUrl, TEST_KAFKA_BROKERS: brokers } = process.env
   const { prepareTargets, startThrowawayServices } = await import('./dist/index.js')
-  await prepareTargets((line) => process.stdout.write(`${line}\n`))
+  skipWithout(await prepareTargets((line) => process.stdout.write(`${line}\n`)))
   if (databaseUrl && brokers) return {}
   services = await startThrowawayServices({ isFast: true, say: (line) => process.stdout.write(`${line}\n`) })
   return { TEST_DATABASE_URL: services.postgres.url, TEST_KAFKA_BROKERS: services.kafka.brokers }
+}
+
+/** Each skipped file that was asked for counts as one test. */
+function countSkippedSuites() {
+  const asked = rest.filter((one) => !one.startsWith('-')).map((one) => new RegExp(one))
+  const kinds = { int: '.int-spec.ts', e2e: '.e2e-spec.ts' }
+  const files = globSync('{libs,test}/**/*.{int,e2e}-spec.ts', { cwd: root }).filter(
+    (file) =>
+      skippedSuites.some((suite) => new RegExp(suite).test(file)) &&
+      projects.some((name) => kinds[name] && file.endsWith(kinds[name])) &&
+      (asked.length === 0 || asked.some((one) => one.test(file))),
+  )
+  counts.skipped += files.length
+}
+
+/** Says what is missing. Its suites are skipped, but fail where everything must be there. */
+function skipWithout(missing) {
+  const mustRun = process.env.CI === 'true'
+  for (const { reason, suites } of missing) {
+    process.stdout.write(`${reason} (${mustRun ? 'fails' : 'skipped'}: ${suites.join(' ')})\n`)
+    if (!mustRun) skippedSuites.push(...suites)
+  }
 }
 
 async function runJest(names, flags, env) {
@@ -71,7 +96,7 @@ async function runJest(names, flags, env) {
   ]
   child = spawn(process.execPath, [...node, jest, ...own, ...rest], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, SKIPPED_SUITES: skippedSuites.join(' ') },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const code = await new Promise((resolve) => child.once('exit', resolve))

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Problem } from '../problem.js'
 import { startGuarded, type Guarded } from '../services/guarded.js'
 import { throwawayFolder } from '../services/throwaway.js'
+import { findProgram } from './find-program.js'
 
 export interface TargetServerOptions {
   /** Part of the folder's name, and what problems call it. */
@@ -80,7 +81,13 @@ async function run(
   const logFile = join(cwd, 'server.log')
   let guarded: Guarded
   try {
-    guarded = await startGuarded({ command, args: args(cwd), cwd, stopSignal: 'SIGTERM', logFile })
+    guarded = await startGuarded({
+      command: findProgram(command) ?? command,
+      args: args(cwd),
+      cwd,
+      stopSignal: 'SIGTERM',
+      logFile,
+    })
   } catch (error) {
     throw new Problem(`${name} could not be started (${String(error)}). Install it: ${install}`)
   }
