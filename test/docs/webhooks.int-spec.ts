@@ -121,9 +121,10 @@ describe('the program in docs/webhooks.md', () => {
           body,
           204,
         ],
-        ['299 s old', genuine(299), body, 204],
-        ['301 s old', genuine(302), body, 401],
-        ['301 s ahead', genuine(-302), body, 401],
+        // The limit is five minutes; a busy machine may take seconds to come to the request.
+        ['less than five minutes old', genuine(270), body, 204],
+        ['more than five minutes old', genuine(302), body, 401],
+        ['more than five minutes ahead', genuine(-330), body, 401],
         ['without an id', without('webhook-id'), body, 401],
         ['without a timestamp', without('webhook-timestamp'), body, 401],
         ['without a signature', without('webhook-signature'), body, 401],
