@@ -33,6 +33,16 @@ class ${className}Harness implements DriverHarness {
     return { settings: this.settings(), code: 'credentials_rejected' as const }
   }
 
+  /** The target takes both; \`retire\` makes it refuse those before. */
+  rotation() {
+    return {
+      before: { ...this.settings(), credentials: { token: 'an-old-token' } },
+      after: this.settings(),
+      retire: () => undefined,
+      refusal: 'credentials_rejected' as const,
+    }
+  }
+
   becomeSlow(): void {}
   becomeQuick(): void {}
 

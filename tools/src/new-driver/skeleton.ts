@@ -27,6 +27,10 @@ const guideText = ({ label }: Names): string => `Each event goes to ${label}.
 2. Say how to try it without this service.
 
 Say what arrives, what counts as delivered, what is tried again, and how repeats are recognised.
+
+### See it arrive
+
+Say how the tenant reads a test event with the vendor's own client.
 `
 
 const driverText = ({ type, folder, identifier, className, label }: Names): string => `
