@@ -4,9 +4,13 @@ import { delimiter, isAbsolute, join } from 'node:path'
 /** Where Debian puts servers; the PATH of most users leaves them out. */
 const SERVERS = ['/usr/local/sbin', '/usr/sbin']
 
-/** The path of a program that can be started, or null. `path`: as PATH has it. */
-export function findProgram(name: string, path = process.env['PATH'] ?? ''): string | null {
-  const folders = isAbsolute(name) ? [''] : [...path.split(delimiter), ...SERVERS].filter((one) => one !== '')
+/** The path of a program that can be started, or null. `path`: as PATH has it; `servers`: further folders. */
+export function findProgram(
+  name: string,
+  path = process.env['PATH'] ?? '',
+  servers: readonly string[] = SERVERS,
+): string | null {
+  const folders = isAbsolute(name) ? [''] : [...path.split(delimiter), ...servers].filter((one) => one !== '')
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null
 }
 

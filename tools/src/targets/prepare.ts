@@ -55,13 +55,10 @@ const BUILT: readonly { readonly prepare: () => Promise<void>; readonly suites: 
 /**
  * Builds and fetches the servers of destination types that no package manager installs, once for a machine: minutes
  * the first time, nothing later. Resolves to what is missing: those that could not be built, and those of Debian's
- * packages that are not installed. `path`: where programs are looked for.
+ * packages that are not installed.
  */
-export async function prepareTargets(
-  say: (line: string) => void,
-  path = process.env['PATH'],
-): Promise<readonly MissingTarget[]> {
-  const missing = missingPrograms(path)
+export async function prepareTargets(say: (line: string) => void): Promise<readonly MissingTarget[]> {
+  const missing = missingPrograms()
   // What is there already takes no time, and needs no word.
   const waiting = setTimeout(
     () => say('Building the servers that tests of destination types need, once (some minutes) …'),
@@ -80,9 +77,9 @@ export async function prepareTargets(
   return missing
 }
 
-/** What of Debian's packages is not installed. */
-export const missingPrograms = (path: string | undefined): MissingTarget[] =>
-  INSTALLED.filter(({ program }) => findProgram(program, path) === null).map(
+/** What of Debian's packages is not installed. `where`: as `findProgram` takes it. */
+export const missingPrograms = (...where: [path?: string, servers?: readonly string[]]): MissingTarget[] =>
+  INSTALLED.filter(({ program }) => findProgram(program, ...where) === null).map(
     ({ program, debianPackage, suites }) => ({
       reason: `${program} is not installed: apt-get install ${debianPackage}`,
       suites,

@@ -3,7 +3,7 @@ import { Pool, type buildConnector, type Dispatcher } from 'undici'
 import type { ResponseSummary } from '@barnabas/domain'
 import { undiciConnector } from '../network/http.js'
 import type { Network } from '../network/network.js'
-import { withoutSecrets } from './without-secrets.js'
+import { hiddenIn, withoutSecrets } from './without-secrets.js'
 
 /** As much of an answer as helps to find a mistake; the rest is not read. */
 export const MAX_RESPONSE_BYTES = 16 * 1024
@@ -47,10 +47,10 @@ export class HttpTarget {
 
   private readonly maxResponseBytes: number
 
-  private readonly secrets: readonly string[]
+  private readonly hidden: readonly string[]
 
   constructor(url: string, network: Network, options: HttpTargetOptions = {}) {
-    this.secrets = options.secrets ?? []
+    this.hidden = hiddenIn(options.secrets ?? [])
     this.maxResponseBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES
     const { origin, pathname, search } = new URL(url)
     this.path = pathname + search
@@ -68,8 +68,7 @@ export class HttpTarget {
 
   /** Rejects when there is no answer, also when `signal` aborts; every status is an answer. */
   async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    const { method, path, headers, body, secrets = [] } = request
-    const hidden = [...this.secrets, ...secrets]
+    const { method, path, headers, body, secrets } = request
     signal.throwIfAborted()
     const response = await this.pool.request({
       path: path ?? this.path,
@@ -78,6 +77,7 @@ export class HttpTarget {
       body: body ?? null,
       signal,
     })
+    const hidden = secrets?.length ? hiddenIn([...this.hidden, ...secrets]) : this.hidden
     return withoutSecrets(await summarise(response, this.maxResponseBytes), hidden)
   }
 

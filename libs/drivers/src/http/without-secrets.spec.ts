@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { withoutSecrets } from './without-secrets.js'
+import { hiddenIn, withoutSecrets } from './without-secrets.js'
 
 const TOKEN = 'token-of-the-tenant+/='
 const answer = (body: string | Buffer, isBodyCut = false, headers: Record<string, string> = {}) => ({
@@ -9,12 +9,12 @@ const answer = (body: string | Buffer, isBodyCut = false, headers: Record<string
   isBodyCut,
 })
 const bodyOf = (body: string, isBodyCut = false, secrets = [TOKEN]) =>
-  withoutSecrets(answer(body, isBodyCut), secrets).body.toString()
+  withoutSecrets(answer(body, isBodyCut), hiddenIn(secrets)).body.toString()
 
 describe('withoutSecrets', () => {
   it('takes a secret out wherever it stands, in the body and in headers', () => {
     const echoed = answer(`a ${TOKEN} b ${TOKEN}`, false, { 'x-got': `Bearer ${TOKEN}` })
-    expect(withoutSecrets(echoed, [TOKEN])).toMatchObject({
+    expect(withoutSecrets(echoed, hiddenIn([TOKEN]))).toMatchObject({
       body: Buffer.from('a ******** b ********'),
       headers: { 'x-got': 'Bearer ********' },
     })
@@ -33,9 +33,9 @@ describe('withoutSecrets', () => {
   it('leaves every other byte as it is', () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
     const whole = Buffer.concat([bytes, Buffer.from(TOKEN), bytes])
-    const { body } = withoutSecrets(answer(whole), [TOKEN])
+    const { body } = withoutSecrets(answer(whole), hiddenIn([TOKEN]))
     expect(body).toEqual(Buffer.concat([bytes, Buffer.from('********'), bytes]))
-    expect(withoutSecrets(answer(bytes), [TOKEN]).body).toEqual(bytes)
+    expect(withoutSecrets(answer(bytes), hiddenIn([TOKEN])).body).toEqual(bytes)
   })
 
   it('finds what is not ASCII, and keeps short texts', () => {

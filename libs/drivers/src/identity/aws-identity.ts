@@ -5,6 +5,7 @@ import { SessionCache, type FetchedSession } from '../aws/session-cache.js'
 import { outcomeOfIdentityError } from '../aws/sts-outcome.js'
 import type { SenderTools } from '../driver.js'
 import { failedWith } from '../outcomes.js'
+import type { OnFailure } from './on-failure.js'
 
 /** The operator's role at AWS. */
 export interface AwsIdentitySettings {
@@ -27,10 +28,9 @@ const SESSION_NAME = 'barnabas'
 export class AwsIdentity {
   private readonly cache = new SessionCache()
 
-  /** `onFailure`: told why there are no credentials, for the operator; at most every five seconds. Holds no token. */
   constructor(
     readonly settings: AwsIdentitySettings,
-    private readonly onFailure: (reason: string) => void = () => undefined,
+    private readonly onFailure: OnFailure = () => undefined,
   ) {}
 
   /**

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { monotonicClock, SECOND, toError, type Clock } from '@barnabas/domain'
 import type { AuthClient } from 'google-auth-library'
 import { lazy } from '../lazy.js'
+import type { OnFailure } from './on-failure.js'
 
 const library = lazy(() => import('google-auth-library'))
 
@@ -10,9 +11,6 @@ export interface GoogleIdentitySettings {
   /** `metadata`: that of the machine or pod, from Google's metadata server; else the path of a credentials file. */
   readonly source: string
 }
-
-/** Called with why a token could not be had: for the operator. Holds no token. */
-export type OnFailure = (reason: string) => void
 
 /** What of a file is looked at here; the rest is for the library. */
 type CredentialsFile =
