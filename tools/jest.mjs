@@ -1,12 +1,15 @@
 // Runs jest with what it needs: flags for ES modules, and a real Kafka and PostgreSQL when integration or end-to-end
 // tests are among the selected projects. Ends with one line: "N passed, N failed, N skipped".
 import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const SECOND_MS = 1_000
+/** Longer than the timers that clients of destinations leave behind. */
+const LEFT_OPEN_LIMIT_MS = 60_000
 const PROJECTS = ['unit', 'int', 'e2e']
 
 const { projects, rest } = readArguments(process.argv.slice(2))
@@ -99,9 +102,26 @@ async function runJest(names, flags, env) {
     env: { ...process.env, ...env, SKIPPED_SUITES: skippedSuites.join(' ') },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const code = await new Promise((resolve) => child.once('exit', resolve))
+  const code = await untilEnded(child, outputFile)
   count(outputFile, code)
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Jest waits for ever for what a test left open, after it has written its result. */
+function untilEnded(child, outputFile) {
+  let resultSince = null
+  const look = setInterval(() => {
+    if (!existsSync(outputFile)) return
+    resultSince ??= Date.now()
+    if (Date.now() - resultSince < LEFT_OPEN_LIMIT_MS) return
+    clearInterval(look)
+    process.stderr.write(
+      'The tests are over, but one of them left a connection, a timer or a process open.\n',
+    )
+    counts.failed++
+    child.kill('SIGKILL')
+  }, SECOND_MS)
+  return new Promise((resolve) => child.once('exit', resolve)).finally(() => clearInterval(look))
 }
 
 /** A suite that could not even be loaded counts as one failure. */

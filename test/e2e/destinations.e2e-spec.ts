@@ -9,6 +9,7 @@ import { hookdeckTarget } from './support/targets/hookdeck.js'
 import { kafkaTarget } from './support/targets/kafka.js'
 import { pubsubTarget } from './support/targets/pubsub.js'
 import { rabbitMqTarget } from './support/targets/rabbitmq.js'
+import { startAll } from './support/targets/start-all.js'
 import type { EndTarget } from './support/targets/target.js'
 import { untilPasses } from './support/until-passes.js'
 
@@ -52,7 +53,7 @@ describe('destinations of every type of the specification', () => {
   const customers = new Customers(stack)
 
   beforeAll(async () => {
-    const [aws, ...others] = await Promise.all([
+    const [aws, ...others] = await startAll([
       awsTargets(),
       rabbitMqTarget(),
       pubsubTarget(),

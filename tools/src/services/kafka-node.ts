@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Problem } from '../problem.js'
 import { startGuarded } from './guarded.js'
+import { logTail } from './log-tail.js'
 import type { Service } from './service.js'
 
 /** One Kafka process: broker and controller in one. */
@@ -154,7 +155,7 @@ async function untilReady(port: number, logFile: string, hasExited: () => boolea
     if (hasSaidStarted(logFile) && (await answers(port))) return
     await wait(POLL_MS)
   }
-  throw new Problem(`Kafka did not start; its log is ${logFile}.`)
+  throw new Problem(`Kafka did not start; its log is ${logFile}:\n${logTail(logFile)}`)
 }
 
 function hasSaidStarted(logFile: string): boolean {

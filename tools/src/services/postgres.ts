@@ -7,6 +7,7 @@ import pg from 'pg'
 import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded } from './guarded.js'
+import { logTail } from './log-tail.js'
 import { isReachableByNobody, isRoot, NOBODY, postgresBinaries } from './postgres-binaries.js'
 import type { Service } from './service.js'
 
@@ -136,7 +137,7 @@ async function untilReady(url: string, hasExited: () => boolean, logFile: string
     if (await createDatabase(url)) return
     await wait(POLL_MS)
   }
-  throw new Problem(`PostgreSQL did not start; its log is ${logFile}.`)
+  throw new Problem(`PostgreSQL did not start; its log is ${logFile}:\n${logTail(logFile)}`)
 }
 
 async function createDatabase(url: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded } from '../services/guarded.js'
+import { logTail } from '../services/log-tail.js'
 import type { Service } from '../services/service.js'
 import { throwawayFolder } from '../services/throwaway.js'
 import { builtOnce } from './once.js'
@@ -35,6 +36,7 @@ export async function startElasticMq(): Promise<ElasticMq> {
   const jars = await elasticMqJars()
   const port = await freePort()
   const folder = throwawayFolder('elasticmq')
+  const logFile = join(folder, 'elasticmq.log')
   const guarded = await startGuarded({
     command: 'java',
     args: [
@@ -45,7 +47,7 @@ export async function startElasticMq(): Promise<ElasticMq> {
     ], // prettier-ignore
     cwd: folder,
     stopSignal: 'SIGTERM',
-    logFile: join(folder, 'elasticmq.log'),
+    logFile,
   })
   const url = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {
@@ -54,9 +56,10 @@ export async function startElasticMq(): Promise<ElasticMq> {
   }
   if (await answers(url, () => guarded.hasExited))
     return { port, url, pid: guarded.pid, exited: guarded.exited, kill9: guarded.kill9, stop }
+  const log = logTail(logFile)
   await stop()
   throw new Problem(
-    `ElasticMQ did not start at ${url}; it needs Java 17 (Debian and Ubuntu: apt-get install openjdk-17-jre-headless).`,
+    `ElasticMQ did not start at ${url}; it needs Java 17 (Debian and Ubuntu: apt-get install openjdk-17-jre-headless).\n${log}`,
   )
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded } from '../services/guarded.js'
+import { logTail } from '../services/log-tail.js'
 import type { Service } from '../services/service.js'
 import { throwawayFolder } from '../services/throwaway.js'
 import { builtOnce } from './once.js'
@@ -26,12 +27,13 @@ export async function startMoto(options: { readonly port?: number } = {}): Promi
   const environment = await motoEnvironment()
   const port = await freePort(options.port)
   const folder = throwawayFolder('moto')
+  const logFile = join(folder, 'moto.log')
   const guarded = await startGuarded({
     command: join(environment, 'bin', 'python'),
     args: ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)],
     cwd: folder,
     stopSignal: 'SIGTERM',
-    logFile: join(folder, 'moto.log'),
+    logFile,
   })
   const url = `http://127.0.0.1:${port}`
   const stop = async (): Promise<void> => {
@@ -40,8 +42,9 @@ export async function startMoto(options: { readonly port?: number } = {}): Promi
   }
   if (await isReady(`${url}/moto-api/`, () => guarded.hasExited))
     return { port, url, pid: guarded.pid, exited: guarded.exited, kill9: guarded.kill9, stop }
+  const log = logTail(logFile)
   await stop()
-  throw new Problem(`moto did not start at ${url}.`)
+  throw new Problem(`moto did not start at ${url}:\n${log}`)
 }
 
 /** Builds what `startMoto` needs, once; before tests whose limits do not leave minutes for that. */

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded, type Guarded } from '../services/guarded.js'
+import { logTail } from '../services/log-tail.js'
 import { untilFrozen } from './target-server.js'
 
 /** PEM texts of a TLS listener. */
@@ -154,15 +155,20 @@ function writeConfig({ folder, port, tlsPort, tls }: Plan): void {
 
 /** In the foreground: else the broker would leave one running behind it. */
 async function startEpmd(plan: Plan): Promise<Guarded> {
+  const epmdLog = join(plan.folder, 'epmd.log')
   const epmd = await startGuarded({
     command: 'epmd',
     args: ['-port', String(plan.epmdPort), '-address', '127.0.0.1'],
     cwd: plan.folder,
     env: plan.env,
     stopSignal: 'SIGTERM',
-    logFile: join(plan.folder, 'epmd.log'),
+    logFile: epmdLog,
   })
-  await until(() => answers(plan.epmdPort), epmd, 'The port mapper of RabbitMQ did not start.')
+  await until(
+    () => answers(plan.epmdPort),
+    epmd,
+    () => `The port mapper of RabbitMQ did not start:\n${logTail(epmdLog)}`,
+  )
   return epmd
 }
 
@@ -178,18 +184,22 @@ async function startServer(plan: Plan): Promise<Guarded> {
     logFile: plan.logFile,
   })
   const isReady = () => Promise.resolve(readFileSync(plan.logFile, 'utf8').includes(STARTED))
-  await until(isReady, server, `RabbitMQ did not start; its log is ${plan.logFile}.`)
+  await until(isReady, server, () => `RabbitMQ did not start:\n${logTail(plan.logFile)}`)
   return server
 }
 
-async function until(isReady: () => Promise<boolean>, process: Guarded, problem: string): Promise<void> {
+async function until(
+  isReady: () => Promise<boolean>,
+  process: Guarded,
+  problem: () => string,
+): Promise<void> {
   const deadlineMs = Date.now() + READY_LIMIT_MS
   while (Date.now() < deadlineMs && !process.hasExited) {
     if (await isReady()) return
     await wait(POLL_MS)
   }
   await process.stop()
-  throw new Problem(problem)
+  throw new Problem(problem())
 }
 
 function answers(port: number): Promise<boolean> {

@@ -7,6 +7,7 @@ import { freePort } from '../ports.js'
 import { Problem } from '../problem.js'
 import { startGuarded, type Guarded } from '../services/guarded.js'
 import { checkJava } from '../services/kafka-jars.js'
+import { logTail } from '../services/log-tail.js'
 
 export interface SchemaRegistryTarget {
   /** Base URL of the API that Confluent's registry has. */
@@ -97,5 +98,5 @@ async function untilReady(url: string, guarded: Guarded, logFile: string): Promi
     await wait(POLL_MS)
   }
   await guarded.stop()
-  throw new Problem(`The schema registry did not start; its log is ${logFile}.`)
+  throw new Problem(`The schema registry did not start:\n${logTail(logFile)}`)
 }

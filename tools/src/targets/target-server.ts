@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Problem } from '../problem.js'
 import { startGuarded, type Guarded } from '../services/guarded.js'
+import { logTail } from '../services/log-tail.js'
 import { throwawayFolder } from '../services/throwaway.js'
 import { findProgram } from './find-program.js'
 
@@ -34,8 +35,6 @@ export interface TargetServer {
 
 const READY_LIMIT_MS = 30_000
 const POLL_MS = 20
-/** As much of a log as tells why a server ended at once. */
-const LOG_CHARACTERS = 2_000
 
 /** Starts a server as a child process in a throwaway folder; resolves when its port takes connections. */
 export async function startTargetServer(options: TargetServerOptions): Promise<TargetServer> {
@@ -97,7 +96,7 @@ async function run(
     await wait(POLL_MS)
   }
   await guarded.stop()
-  throw new Problem(`${name} did not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_CHARACTERS)}`)
+  throw new Problem(`${name} did not start:\n${logTail(logFile)}`)
 }
 
 const FREEZE_LIMIT_MS = 1_000
