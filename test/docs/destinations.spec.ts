@@ -11,7 +11,7 @@ const INTRODUCTION = `# Destination types
 
 What the fields \`config\` and \`credentials\` of a destination hold, and how its target is set up, by its \`type\`. All values are strings; switches are \`"true"\` or \`"false"\`. Secrets are stored encrypted and never shown again. \`GET /api/v1/destination-types\` answers with the same: the pages below are made from it.
 
-Fields that end in \`_template\` are [JMESPath](https://jmespath.org/specification.html) expressions over \`data\` (the event's data as JSON), \`metadata\` (the event's metadata and \`topic\`, \`attempt\`, \`timestamp\`, \`"event-id"\`, \`"event-time"\`, \`"delivery-id"\`, the ones with a dash in double quotes) and \`time\` (parts of the event's time: \`year\`, \`month\`, \`day\`, \`hour\`, \`minute\`, \`second\`, \`date\`, \`datetime\`, \`unix\`, \`rfc3339\`, \`rfc3339_nano\`).
+Fields that end in \`_template\` are [JMESPath](https://jmespath.org/specification.html) expressions over \`data\` (the event's data as JSON), \`metadata\` (the event's metadata and \`topic\`, \`attempt\`, \`timestamp\`, \`"event-id"\`, \`"event-time"\`, \`"delivery-id"\`, the ones with a dash in double quotes) and \`time\` (parts of the event's time: \`year\`, \`month\`, \`day\`, \`hour\`, \`minute\`, \`second\`, \`date\`, \`datetime\`, \`unix\`, \`rfc3339\`, \`rfc3339_nano\`). A template that takes too long for an event, or looks at more than 400,000 characters of it, fails with \`template_failed\`, and so does one that gives no text, or an empty one.
 `
 
 /** Text as it stands in a cell of a table. */

@@ -2,26 +2,12 @@ import { compile, TreeInterpreter, type JSONValue } from '@jmespath-community/jm
 import { failed, ok, type Result } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent } from './driver.js'
 import { systemMetadata } from './system-metadata.js'
+import { evaluateNode, TooMuch, type TemplateNode } from './template-interpreter.js'
 
 /** Longer ones are programs, not templates. */
 export const MAX_TEMPLATE_CHARACTERS = 1_024
-/** Nodes visited during one evaluation; a template over a payload with 1,000 members needs a few thousand. */
-const MAX_STEPS = 50_000
-/** Elements or characters of any intermediate value: pipes can double a value with each few characters of template. */
-const MAX_ELEMENTS = 10_000
-const MAX_CHARACTERS = 4 * 1024 * 1024
 /** Bytes of a result unless the place where it is used allows less. */
 const MAX_RESULT_BYTES = 16 * 1024
-
-type Interpreter = typeof TreeInterpreter
-type Node = Parameters<Interpreter['visit']>[0]
-type Value = ReturnType<Interpreter['visit']>
-
-/** Only their width would bound what they make. */
-const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set(['pad_left', 'pad_right'])
-
-/** Thrown inside an evaluation only. */
-class TooMuch extends Error {}
 
 /**
  * A JMESPath expression (https://jmespath.org/specification.html) over `data`, `metadata` and `time` of an event.
@@ -43,14 +29,12 @@ export function compileTemplate(expression: string): Result<Template, string> {
     return failed(`must have at most ${MAX_TEMPLATE_CHARACTERS} characters`)
   const parsed = parse(expression)
   if (!parsed.ok) return parsed
-  const refused = findFunction(parsed.value, REFUSED_FUNCTIONS)
-  if (refused !== null) return failed(`must not use the function ${refused}`)
-  const search = boundedSearch(parsed.value)
-  if (parsed.value.type === 'Literal') {
-    const always = evaluate(search, null)
+  const node = parsed.value
+  if (node.type === 'Literal') {
+    const always = evaluate(node, null)
     return ok({ evaluate: () => always })
   }
-  return ok({ evaluate: (event, attempt) => evaluate(search, contextOf(event, attempt)) })
+  return ok({ evaluate: (event, attempt) => evaluate(node, contextOf(event, attempt)) })
 }
 
 /** The template of a field that was validated before. Throws when it was not. */
@@ -60,12 +44,12 @@ export function openTemplate(expression: string): Template {
   return compiled.value
 }
 
-function parse(expression: string): Result<Node, string> {
+function parse(expression: string): Result<TemplateNode, string> {
   try {
     const node = compile(expression)
     // The parser takes unknown functions; the names are only known when one is called.
     const known = TreeInterpreter.runtime._functionTable
-    const unknown = findFunction(node, { has: (name) => !Object.hasOwn(known, name) })
+    const unknown = findFunction(node, (name) => !Object.hasOwn(known, name))
     return unknown === null ? ok(node) : failed(`uses the function ${unknown}, which does not exist`)
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it cannot be read'
@@ -73,24 +57,22 @@ function parse(expression: string): Result<Node, string> {
   }
 }
 
-/** Name of the first function in the tree that the set has. */
-function findFunction(tree: unknown, names: { has(name: string): boolean }): string | null {
+/** Name of the first function in the tree for which this holds. */
+function findFunction(tree: unknown, holds: (name: string) => boolean): string | null {
   if (typeof tree !== 'object' || tree === null) return null
   const { type, name } = tree as { type?: unknown; name?: unknown }
   if (type === 'Literal') return null
-  if (type === 'Function' && typeof name === 'string' && names.has(name)) return name
+  if (type === 'Function' && typeof name === 'string' && holds(name)) return name
   for (const child of Object.values(tree)) {
-    const found = findFunction(child, names)
+    const found = findFunction(child, holds)
     if (found !== null) return found
   }
   return null
 }
 
-type Search = (context: JSONValue) => JSONValue
-
-function evaluate(search: Search, context: JSONValue): Result<string, string> {
+function evaluate(node: TemplateNode, context: JSONValue): Result<string, string> {
   try {
-    return textOf(search(context))
+    return textOf(evaluateNode(node, context))
   } catch (error) {
     if (error instanceof TooMuch) return failed('needs too many steps or too much memory for this event')
     return failed(`failed for this event: ${error instanceof Error ? error.message : 'no reason given'}`)
@@ -104,36 +86,6 @@ function textOf(value: JSONValue): Result<string, string> {
   if (text === '') return failed('gives an empty text for this event')
   const bytes = Buffer.byteLength(text)
   return bytes > MAX_RESULT_BYTES ? failed(`gives ${bytes} bytes for this event, too many`) : ok(text)
-}
-
-/**
- * The library has no limits of its own; each of its recursive steps passes through `visit`. One interpreter for all
- * evaluations: to make one takes 25 µs, to evaluate `metadata.topic` takes 5.
- */
-function boundedSearch(node: Node): Search {
-  const interpreter = new (TreeInterpreter.constructor as new () => Interpreter)()
-  const visit = interpreter.visit.bind(interpreter)
-  let steps = 0
-  interpreter.visit = (step, value) => {
-    if (++steps > MAX_STEPS) throw new TooMuch()
-    // The library would find what objects inherit.
-    if (step.type === 'Field' && !hasOwn(value, step.name)) return null
-    const result = visit(step, value)
-    if (isLarge(result)) throw new TooMuch()
-    return result
-  }
-  return (context) => {
-    steps = 0
-    return interpreter.search(node, context)
-  }
-}
-
-const hasOwn = (value: unknown, name: string): boolean =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-
-function isLarge(value: Value): boolean {
-  if (typeof value === 'string') return value.length > MAX_CHARACTERS
-  return Array.isArray(value) && value.length > MAX_ELEMENTS
 }
 
 /** Names as in the reference contract's `*_template` fields. A payload that is no JSON has no `data`. */
