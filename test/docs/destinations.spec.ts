@@ -120,6 +120,17 @@ describe('the documents of destination types', () => {
     },
   )
 
+  it.each(drivers.map(({ type, catalogue }) => [type, catalogue.instructions]))(
+    'the guide of %s has headings below that of its page only, and ends every block of code',
+    (_type, instructions) => {
+      // With a heading of the page's own level the sections after it belonged to "With a role instead of keys".
+      const [prose, ...blocks] = instructions.split(/^ *```/m)
+      expect(blocks.length % 2).toBe(0)
+      const text = [prose, ...blocks.filter((_block, index) => index % 2 === 1)].join('')
+      expect(text.match(/^#{1,2} .*/gm) ?? []).toEqual([])
+    },
+  )
+
   it('are proved by what the README names', () => {
     const readme = readFileSync(new URL('README.md', ROOT), 'utf8')
     const rows = [

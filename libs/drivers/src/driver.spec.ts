@@ -30,7 +30,7 @@ describe('a driver', () => {
       { path: 'config.URL', message: 'is not a known field' },
       { path: 'config.url', message: 'is required' },
       { path: 'credentials.key', message: 'is not a known field' },
-      { path: 'credentials.secret', message: 'must be a string' },
+      { path: 'credentials.secret', message: 'must be a string, in double quotes' },
     ])
   })
 

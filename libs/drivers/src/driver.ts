@@ -2,6 +2,7 @@ import { failed, ok, type EventMeta, type Outcome, type Problem, type Result } f
 import {
   changeCredentials,
   completeCredentials,
+  MASK,
   showCredentials,
   type ChangedCredentials,
   type CompletedCredentials,
@@ -258,8 +259,8 @@ function validate<Config extends Fields, Credentials extends Fields>(
   settings: RawSettings,
 ): Result<ValidSettings> {
   const problems: Problem[] = []
-  const config = readFields('config', declaration.config, settings.config, problems)
-  const credentials = readFields('credentials', declaration.credentials, settings.credentials, problems)
+  const config = readFields('config', declaration, settings.config, problems)
+  const credentials = readFields('credentials', declaration, settings.credentials, problems)
   if (problems.length === 0 && declaration.makeSecret)
     problems.push(...checkRotation(credentials, Date.now()))
   if (problems.length === 0)
@@ -267,15 +268,28 @@ function validate<Config extends Fields, Credentials extends Fields>(
   return problems.length > 0 ? failed(problems) : ok({ config, credentials })
 }
 
+type Half = 'config' | 'credentials'
+
+const OTHER_HALF = { config: 'credentials', credentials: 'config' } as const
+
+/** A name that nobody knows can be of any length; this is more than tells which one it is. */
+const MAX_SHOWN_NAME_CHARACTERS = 100
+
 function readFields(
-  half: string,
-  fields: Fields,
+  half: Half,
+  declaration: Readonly<Record<Half, Fields>>,
   given: Readonly<Record<string, unknown>>,
   problems: Problem[],
 ): Record<string, string> {
+  const fields = declaration[half]
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(fields, name))
-      problems.push({ path: `${half}.${name}`, message: 'is not a known field' })
+    if (Object.hasOwn(fields, name)) continue
+    const path = `${half}.${name.slice(0, MAX_SHOWN_NAME_CHARACTERS)}`
+    const isOfOther = Object.hasOwn(declaration[OTHER_HALF[half]], name)
+    problems.push({
+      path,
+      message: isOfOther ? `is a field of ${OTHER_HALF[half]}` : 'is not a known field',
+    })
   }
   const values: Record<string, string> = {}
   for (const [name, field] of Object.entries(fields)) {
@@ -291,7 +305,15 @@ function readField(field: AnyField, given: unknown): Result<string | undefined, 
     if (field.default !== undefined) return ok(field.default)
     return field.presence === 'present' ? failed('is required') : ok(undefined)
   }
-  if (typeof given !== 'string') return failed('must be a string')
+  if (typeof given !== 'string') return failed(wrongKind(given))
+  if (!given.isWellFormed()) return failed('must be Unicode text, without halves of characters')
+  if (field.sensitive && given === MASK) return failed('is the mask of a secret; give the secret itself')
   const message = field.check(given)
   return message === null ? ok(given) : failed(message)
 }
+
+/** Of a value that is no string; the value itself may be a secret. */
+const wrongKind = (given: unknown): string =>
+  typeof given === 'object'
+    ? 'must be a string; give JSON as text, such as "{\\"name\\":\\"value\\"}"'
+    : 'must be a string, in double quotes'

@@ -10,7 +10,7 @@ export interface FieldSpec<Value extends string = string> {
   readonly default?: Value
   readonly minlength?: number
   readonly maxlength?: number
-  /** As in HTML's `pattern` attribute; for forms only, `check` decides. */
+  /** As in HTML's `pattern` attribute, which browsers read with the flag `v`; for forms only, `check` decides. */
   readonly pattern?: string
   readonly options?: readonly { readonly label: string; readonly value: Value }[]
   /** What is wrong with a value, or null. */
@@ -54,12 +54,14 @@ interface TextOptions extends Words {
   readonly minlength?: number
   /** 2,048 unless said otherwise. */
   readonly maxlength?: number
-  /** Checked, as a whole match. Anchors are added. */
+  /** Checked, as a whole match. Anchors are added. Must mean the same with the flag `v`. */
   readonly pattern?: RegExp
   /** What the pattern wants, `must be …`; needed with one. */
   readonly expected?: string
   /** Asked after length and pattern. */
   readonly check?: (value: string) => string | null
+  /** For texts in which white space around the value says nothing: documents, expressions. */
+  readonly allowsOuterSpace?: true
 }
 
 /** Longer URLs are refused by many servers and proxies. */
@@ -89,7 +91,6 @@ export function text(options: TextOptions): AnyField {
 }
 
 /** No line ends and no other control characters: they would end a header, a command or a log line. */
-
 const CONTROL = /[\u0000-\u001f\u007f]/
 
 function checkText(value: string, options: TextOptions & { readonly maxlength: number }): string | null {
@@ -97,9 +98,22 @@ function checkText(value: string, options: TextOptions & { readonly maxlength: n
   if (value.length < minlength) return `must have at least ${minlength} characters`
   if (value.length > maxlength) return `must have at most ${maxlength} characters`
   if (!pattern && CONTROL.test(value)) return 'must not hold control characters'
+  const space = checkSpace(value, options)
+  if (space !== null) return space
   if (pattern && !new RegExp(`^(?:${pattern.source})$`, pattern.flags).test(value))
     return expected ?? 'has not the form that is needed'
   return check?.(value) ?? null
+}
+
+/**
+ * What was copied together with a name makes another name, and nobody sees why it is not found. Passwords may begin and
+ * end as they like, but none consists of nothing else.
+ */
+function checkSpace(value: string, { sensitive, allowsOuterSpace }: TextOptions): string | null {
+  const trimmed = value.trim()
+  if (allowsOuterSpace || trimmed === value) return null
+  if (sensitive) return trimmed === '' ? 'must not be white space only' : null
+  return 'must not begin or end with white space'
 }
 
 /** A credential. Never defaulted, always masked. */
@@ -133,7 +147,14 @@ export function document(
   },
 ): AnyField {
   const { check, required = true, ...rest } = options
-  return text({ ...rest, required, maxlength: MAX_DOCUMENT_CHARACTERS, pattern: /[^]*/, check })
+  return text({
+    ...rest,
+    required,
+    maxlength: MAX_DOCUMENT_CHARACTERS,
+    pattern: /[^]*/,
+    allowsOuterSpace: true,
+    check,
+  })
 }
 
 /** One of a list; the type of its value is the list. */
@@ -248,7 +269,13 @@ export function template(
   options: Words & { readonly default?: string; readonly required?: boolean },
 ): AnyField {
   const { required = false, ...rest } = options
-  return text({ ...rest, required, maxlength: MAX_TEMPLATE_CHARACTERS, check: checkTemplate })
+  return text({
+    ...rest,
+    required,
+    maxlength: MAX_TEMPLATE_CHARACTERS,
+    allowsOuterSpace: true,
+    check: checkTemplate,
+  })
 }
 
 const URL_PATTERN = /https?:\/\/.+/
@@ -283,7 +310,7 @@ export function readHostPort(value: string): { readonly host: string; readonly p
 /** One `host:port`, or several separated by commas when `isList`. */
 export function hostPort(options: Words & { readonly isList?: boolean }): PresentField {
   const { isList = false, ...rest } = options
-  const expected = isList ? 'must be host:port, several separated by commas' : 'must be host:port'
+  const expected = `must be host:port, without a scheme or path${isList ? '; several are separated by commas' : ''}`
   return text({
     ...rest,
     check: (value) => {

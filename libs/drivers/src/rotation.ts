@@ -61,8 +61,9 @@ export function checkRotation(credentials: Json, nowMs: number): Problem[] {
   const hasPrevious = credentials[PREVIOUS] !== undefined
   const at = credentials[INVALID_AT]
   const path = `credentials.${INVALID_AT}`
-  if (!hasPrevious) return at === undefined ? [] : [{ path, message: `needs a ${PREVIOUS}` }]
-  if (at === undefined) return [{ path, message: `is required with ${PREVIOUS}` }]
+  if (!hasPrevious)
+    return at === undefined ? [] : [{ path, message: `must not be given without credentials.${PREVIOUS}` }]
+  if (at === undefined) return [{ path, message: `is required with credentials.${PREVIOUS}` }]
   if (endOf(at) <= nowMs + MAX_OVERLAP_MS) return []
   return [{ path, message: `must be at most ${MAX_OVERLAP_MS / DAY} days from now` }]
 }
@@ -103,7 +104,9 @@ export function rotate(
   if (asked !== true && asked !== 'true')
     return failed([{ path: `credentials.${ROTATE}`, message: 'must be true or false' }])
   if (isGiven(rest[PREVIOUS]))
-    return failed([{ path: `credentials.${PREVIOUS}`, message: `must not be given with ${ROTATE}` }])
+    return failed([
+      { path: `credentials.${PREVIOUS}`, message: `must not be given together with credentials.${ROTATE}` },
+    ])
   const isMade = !isGiven(rest[SECRET])
   const at = rest[INVALID_AT]
   const credentials = {

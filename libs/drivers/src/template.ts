@@ -27,6 +27,7 @@ export function checkTemplate(expression: string): string | null {
 export function compileTemplate(expression: string): Result<Template, string> {
   if (expression.length > MAX_TEMPLATE_CHARACTERS)
     return failed(`must have at most ${MAX_TEMPLATE_CHARACTERS} characters`)
+  if (expression.trim() === '') return failed('must be a JMESPath expression such as metadata.topic')
   const parsed = parse(expression)
   if (!parsed.ok) return parsed
   const node = parsed.value
@@ -53,7 +54,8 @@ function parse(expression: string): Result<TemplateNode, string> {
     return unknown === null ? ok(node) : failed(`uses the function ${unknown}, which does not exist`)
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it cannot be read'
-    return failed(`must be a JMESPath expression: ${why}`)
+    // The library names half of a character where a character has two.
+    return failed(`must be a JMESPath expression: ${why.toWellFormed()}`)
   }
 }
 

@@ -82,18 +82,18 @@ export function checkTlsSettings({ config, credentials }: TlsSettings): Problem[
   const { client_certificate: certificate, client_key: key } = credentials
   if (certificate === undefined && key === undefined) return []
   if (config.tls === 'false')
-    return [{ path: 'config.tls', message: 'must be "true" when there is a client certificate' }]
+    return [{ path: 'config.tls', message: 'must be "true" when credentials.client_certificate is given' }]
   if (certificate === undefined)
-    return [{ path: 'credentials.client_certificate', message: 'is required with client_key' }]
+    return [{ path: 'credentials.client_certificate', message: 'is required with credentials.client_key' }]
   if (key === undefined)
-    return [{ path: 'credentials.client_key', message: 'is required with client_certificate' }]
+    return [{ path: 'credentials.client_key', message: 'is required with credentials.client_certificate' }]
   const message = mismatch(certificate, key)
   return message === null ? [] : [{ path: 'credentials.client_key', message }]
 }
 
 function mismatch(cert: string, key: string): string | null {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-    return 'is not the key of the first certificate in client_certificate'
+    return 'is not the key of the first certificate in credentials.client_certificate'
   return succeeds(() => createSecureContext({ cert, key, minVersion: MIN_VERSION }))
     ? null
     : 'is too weak for TLS, or of a kind that it does not know'

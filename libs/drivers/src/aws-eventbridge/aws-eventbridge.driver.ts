@@ -29,7 +29,7 @@ export const awsEventbridge = defineDriver({
       description: 'Name or ARN of the event bus.',
       default: 'default',
       maxlength: MAX_BUS_CHARACTERS,
-      pattern: /(arn:aws[\w-]*:events:[a-z]{2,4}(-[a-z]+)+-\d+:\d{12}:event-bus\/)?[/.\-_A-Za-z0-9]+/,
+      pattern: /(arn:aws[\-\w]*:events:[a-z]{2,4}(-[a-z]+)+-\d+:\d{12}:event-bus\/)?[\x2f.\-_A-Za-z0-9]+/,
       expected: 'must be the name or ARN of an event bus',
     }),
     source: text({

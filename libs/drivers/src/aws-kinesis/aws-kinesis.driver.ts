@@ -21,7 +21,7 @@ export const awsKinesis = defineDriver({
     stream_name: text({
       label: 'Stream name',
       description: 'Name of the data stream.',
-      pattern: /[a-zA-Z0-9_.-]{1,128}/,
+      pattern: /[a-zA-Z0-9\-_.]{1,128}/,
       expected: 'must be 1 to 128 letters, digits, dots, dashes or underscores',
     }),
     region: regionField,

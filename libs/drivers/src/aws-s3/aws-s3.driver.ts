@@ -28,7 +28,7 @@ export const awsS3 = defineDriver({
       label: 'Bucket',
       description: 'Name of the bucket.',
       // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-      pattern: /[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/,
+      pattern: /[a-z0-9][a-z0-9\-.]{1,61}[a-z0-9]/,
       expected: 'must be the name of a bucket: 3 to 63 small letters, digits, dots and dashes',
     }),
     region: regionField,

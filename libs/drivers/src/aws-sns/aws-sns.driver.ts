@@ -21,7 +21,7 @@ export const awsSns = defineDriver({
     topic_arn: text({
       label: 'Topic ARN',
       description: 'For example arn:aws:sns:us-east-1:123456789012:events.',
-      pattern: /arn:aws[a-z-]*:sns:[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?/,
+      pattern: /arn:aws[\-a-z]*:sns:[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}:[0-9]{12}:[A-Za-z0-9\-_]{1,256}(\.fifo)?/,
       expected: 'must be the ARN of a topic such as arn:aws:sns:us-east-1:123456789012:events',
     }),
     subject_template: template({

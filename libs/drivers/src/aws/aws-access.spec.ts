@@ -26,15 +26,20 @@ describe.each(CONFIGS)('access to AWS of %s', (type, config) => {
     expect(problemsOf('', KEYS)).toEqual([])
     expect(problemsOf('', { ...KEYS, session: 'token' })).toEqual([])
     expect(problemsOf(ROLE, { key: '', secret: '' })).toEqual([])
-    expect(problemsOf('', {})).toEqual(['credentials.key is required', 'credentials.secret is required'])
-    expect(problemsOf('', { session: 'token', key: KEYS.key })).toEqual(['credentials.secret is required'])
+    expect(problemsOf('', {})).toEqual([
+      'credentials.key is required without config.role_arn',
+      'credentials.secret is required without config.role_arn',
+    ])
+    expect(problemsOf('', { session: 'token', key: KEYS.key })).toEqual([
+      'credentials.secret is required without config.role_arn',
+    ])
   })
 
   it('is not by both', () => {
     expect(problemsOf(ROLE, { ...KEYS, session: 'token' })).toEqual([
-      'credentials.key must be cleared with "" where config.role_arn is set',
-      'credentials.secret must be cleared with "" where config.role_arn is set',
-      'credentials.session must be cleared with "" where config.role_arn is set',
+      'credentials.key must be empty when config.role_arn is given; "" clears it',
+      'credentials.secret must be empty when config.role_arn is given; "" clears it',
+      'credentials.session must be empty when config.role_arn is given; "" clears it',
     ])
   })
 

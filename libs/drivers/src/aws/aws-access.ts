@@ -21,11 +21,11 @@ export function awsCheck({ config, credentials }: AwsAccess): readonly Problem[]
   if (config.role_arn === undefined)
     return REQUIRED_KEYS.filter((name) => credentials[name] === undefined).map((name) => ({
       path: `credentials.${name}`,
-      message: 'is required',
+      message: 'is required without config.role_arn',
     }))
   return KEYS.filter((name) => credentials[name] !== undefined).map((name) => ({
     path: `credentials.${name}`,
-    message: 'must be cleared with "" where config.role_arn is set',
+    message: 'must be empty when config.role_arn is given; "" clears it',
   }))
 }
 

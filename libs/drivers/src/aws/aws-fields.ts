@@ -25,7 +25,7 @@ export const endpointField = url({
 })
 
 /** Long-lived keys have 20 characters, those of compatible services other lengths; all of it goes into a header. */
-const KEY_PATTERN = /[A-Za-z0-9_.@-]{1,128}/
+const KEY_PATTERN = /[A-Za-z0-9\-_.@]{1,128}/
 const SECRET_PATTERN = /[\x21-\x7e]{1,256}/
 /** AWS gives no upper limit for session tokens; real ones have some 1,000 characters. */
 const MAX_SESSION_CHARACTERS = 8_192
@@ -35,7 +35,7 @@ export const roleField = text({
   description:
     'Optional. ARN of an IAM role that this service assumes, in place of access keys. The instructions say whom the role must trust.',
   required: false,
-  pattern: /arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}/,
+  pattern: /arn:aws[\-a-z]*:iam::\d{12}:role\/[\w\-+=,.@\x2f]{1,512}/,
   expected: 'must be the ARN of a role such as arn:aws:iam::123456789012:role/events-sender',
 })
 

@@ -40,7 +40,7 @@ export const azureServicebus = defineDriver({
       label: 'Queue or topic',
       description: 'The name of the queue or topic.',
       // https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftservicebus
-      pattern: /[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9_])?/,
+      pattern: /[A-Za-z0-9](?:[A-Za-z0-9\-._\x2f]{0,258}[A-Za-z0-9_])?/,
       expected: 'must be the name of a queue or topic: up to 260 letters, digits and ._-/',
     }),
     session_id_template: template({

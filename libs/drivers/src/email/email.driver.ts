@@ -1,9 +1,9 @@
-import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Problem } from '@barnabas/domain'
 import { defineDriver } from '../driver.js'
-import { document, hostPort, readHostPort, secret, select, template, text } from '../fields.js'
+import { hostPort, readHostPort, secret, select, template, text } from '../fields.js'
 import type { Address } from '../network/network.js'
+import { authorityField } from '../tls-settings.js'
 import { addressesIn, domainOf, isAddress } from './email.message.js'
 import { EmailSender } from './email.sender.js'
 import { TLS_MODES } from './email.transport.js'
@@ -24,15 +24,6 @@ function checkRecipients(list: string): string | null {
   return addresses.every(isAddress)
     ? null
     : 'must be addresses such as alerts@example.com, with commas between them'
-}
-
-function checkCertificate(pem: string): string | null {
-  try {
-    new X509Certificate(pem)
-    return null
-  } catch {
-    return 'must be a certificate in PEM form'
-  }
 }
 
 /** Of a field that `hostPort` accepted. */
@@ -61,13 +52,7 @@ export const email = defineDriver({
       default: 'starttls',
       labels: { starttls: 'STARTTLS, required', implicit: 'From the start', none: 'None' },
     }),
-    ca_certificate: document({
-      label: 'CA certificate',
-      description: "PEM of the authority that signed the server's certificate, when it is not a public one.",
-      sensitive: false,
-      required: false,
-      check: checkCertificate,
-    }),
+    ...authorityField,
     from: text({
       label: 'From',
       description: 'Address of the sender; the mail server must let you send in its name.',
@@ -113,8 +98,8 @@ export const email = defineDriver({
   target: ({ to }) => ({ target: to, targetUrl: null }),
   check: ({ credentials: { username, password } }): readonly Problem[] => {
     if ((username === undefined) === (password === undefined)) return []
-    const missing = username === undefined ? 'username' : 'password'
-    return [{ path: `credentials.${missing}`, message: 'is required with the other half of the login' }]
+    const [missing, given] = username === undefined ? ['username', 'password'] : ['password', 'username']
+    return [{ path: `credentials.${missing}`, message: `is required with credentials.${given}` }]
   },
   addresses: ({ config }) => [
     { path: 'config.server', ...addressOf(config.server), isPlainHttp: config.tls === 'none' },

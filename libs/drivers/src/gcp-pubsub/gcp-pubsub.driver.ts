@@ -29,21 +29,21 @@ export const gcpPubsub = defineDriver({
       label: 'Project ID',
       description: 'The Google Cloud project that the topic belongs to, for example my-project-123.',
       // https://cloud.google.com/resource-manager/docs/creating-managing-projects
-      pattern: /(?:[a-z0-9.-]{1,100}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/,
+      pattern: /(?:[a-z0-9\-.]{1,100}:)?[a-z][a-z\-0-9]{4,28}[a-z0-9]/,
       expected: 'must be the ID of a project, such as my-project-123',
     }),
     topic: text({
       label: 'Topic',
       description: 'The name of the topic, without projects/… before it.',
       // https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
-      pattern: /(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}/,
+      pattern: /(?!goog)[A-Za-z][A-Za-z0-9\-._~+%]{2,254}/,
       expected: 'must be the name of a topic: 3 to 255 letters, digits and -._~+%, beginning with a letter',
     }),
     endpoint: text({
       label: 'Endpoint',
       description: 'Only if you need a regional endpoint, for example us-east1-pubsub.googleapis.com:443.',
       default: GOOGLE,
-      pattern: /(?:[a-z0-9-]{1,63}\.){1,5}googleapis\.com:443/,
+      pattern: /(?:[a-z\-0-9]{1,63}\.){1,5}googleapis\.com:443/,
       expected: "must be an endpoint of Google's, such as us-east1-pubsub.googleapis.com:443",
     }),
     authentication: select(AUTHENTICATIONS, {
@@ -80,10 +80,11 @@ export const gcpPubsub = defineDriver({
       : null,
   check: ({ config: { authentication }, credentials: { service_account_json: key } }) => {
     const path = 'credentials.service_account_json'
-    if (authentication === 'key') return key === undefined ? [{ path, message: 'is required' }] : []
+    if (authentication === 'key')
+      return key === undefined ? [{ path, message: 'is required when config.authentication is key' }] : []
     return key === undefined
       ? []
-      : [{ path, message: 'must be empty when authentication is workload_identity' }]
+      : [{ path, message: 'must be empty when config.authentication is workload_identity; "" clears it' }]
   },
   open: ({ config, credentials }, tools) => {
     const ours = tools.endpoints.get('gcp_pubsub')

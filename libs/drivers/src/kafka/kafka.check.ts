@@ -17,10 +17,16 @@ function checkLogin({ config, credentials }: KafkaSettings): Problem[] {
   const problems: Problem[] = []
   for (const name of ['username', 'password'] as const) {
     if (credentials[name] === undefined)
-      problems.push({ path: `credentials.${name}`, message: 'is required' })
+      problems.push({
+        path: `credentials.${name}`,
+        message: `is required when config.sasl_mechanism is ${config.sasl_mechanism}`,
+      })
   }
   if (config.sasl_mechanism === 'oauthbearer' && config.oauth_token_url === undefined)
-    problems.push({ path: 'config.oauth_token_url', message: 'is required with oauthbearer' })
+    problems.push({
+      path: 'config.oauth_token_url',
+      message: 'is required when config.sasl_mechanism is oauthbearer',
+    })
   return problems
 }
 
@@ -29,7 +35,9 @@ function checkBrokers({ config }: KafkaSettings): Problem[] {
   const isIPv6 = config.brokers
     .split(',')
     .some((broker) => isIP(readHostPort(broker.trim())?.host ?? '') === 6)
-  return isIPv6 ? [{ path: 'config.brokers', message: 'must be names or IPv4 addresses' }] : []
+  return isIPv6
+    ? [{ path: 'config.brokers', message: 'must be names or IPv4 addresses with their ports' }]
+    : []
 }
 
 function checkRegistry({ config, credentials }: KafkaSettings): Problem[] {
@@ -38,9 +46,12 @@ function checkRegistry({ config, credentials }: KafkaSettings): Problem[] {
   if (config.schema_registry_url !== undefined && config.format === 'cloudevents_structured')
     problems.push({
       path: 'config.format',
-      message: 'must not be cloudevents_structured with a schema registry',
+      message: 'must not be cloudevents_structured when config.schema_registry_url is given',
     })
   if (password !== undefined && username === undefined)
-    problems.push({ path: 'credentials.schema_registry_username', message: 'is required with its password' })
+    problems.push({
+      path: 'credentials.schema_registry_username',
+      message: 'is required with credentials.schema_registry_password',
+    })
   return problems
 }

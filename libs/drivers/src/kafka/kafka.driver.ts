@@ -13,7 +13,7 @@ const asset = (name: string): string =>
   readFileSync(new URL(`../../src/kafka/${name}`, import.meta.url), 'utf8')
 
 /** Kafka's own rule (org.apache.kafka.common.internals.Topic). */
-const TOPIC = /(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}/
+const TOPIC = /(?!\.{1,2}$)[a-zA-Z0-9\-._]{1,249}/
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'none'] as const
 
 /** Produces to a topic with acknowledgement of all replicas in sync. */

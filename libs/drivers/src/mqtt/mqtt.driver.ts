@@ -40,7 +40,7 @@ export const mqtt = defineDriver({
       label: 'Client ID prefix',
       description: 'The client ID is this and a random part.',
       default: 'barnabas-',
-      pattern: /[0-9A-Za-z._-]{1,60}/,
+      pattern: /[0-9A-Za-z\-._]{1,60}/,
       expected: 'must have 1 to 60 letters, digits and ._-',
     }),
     retain: checkbox({
@@ -53,7 +53,7 @@ export const mqtt = defineDriver({
       description: 'After that the broker drops an event that a subscriber has not received. Empty = never.',
       required: false,
       pattern: /[1-9]\d{0,8}/,
-      expected: 'must be a number from 1 to 999999999',
+      expected: 'must be a whole number from 1 to 999999999',
     }),
     ...tls.config,
   },

@@ -57,10 +57,14 @@ export const nats = defineDriver({
   target: ({ server_url }) => ({ target: serversOf(server_url)[0] ?? '', targetUrl: null }),
   check: (settings) => {
     const { username, token, creds, password } = settings.credentials
-    const ways = [username, token, creds].filter((one) => one !== undefined).length
-    if (ways > 1) return [{ path: 'credentials', message: 'must be a user, a token or a .creds file' }]
+    const ways = Object.entries({ username, token, creds }).filter(([, one]) => one !== undefined)
+    if (ways.length > 1)
+      return ways.slice(1).map(([name]) => ({
+        path: `credentials.${name}`,
+        message: `must not be given together with credentials.${ways[0]?.[0]}; "" clears either`,
+      }))
     if (password !== undefined && username === undefined)
-      return [{ path: 'credentials.username', message: 'is required with a password' }]
+      return [{ path: 'credentials.username', message: 'is required with credentials.password' }]
     return checkTlsSettings(settings)
   },
   addresses: ({ config }) =>

@@ -41,14 +41,14 @@ export const redisStream = defineDriver({
       description: 'The number of the database.',
       default: '0',
       pattern: /\d{1,4}/,
-      expected: 'must be a number from 0 to 9999',
+      expected: 'must be a whole number from 0 to 9999',
     }),
     max_length: text({
       label: 'Maximum length',
       description: 'About how many entries the stream keeps; older ones are removed. Empty = all.',
       required: false,
       pattern: /[1-9]\d{0,11}/,
-      expected: 'must be a number from 1 to 999999999999',
+      expected: 'must be a whole number from 1 to 999999999999',
     }),
     ...tls.config,
   },
@@ -61,7 +61,7 @@ export const redisStream = defineDriver({
   check: (settings) => {
     const { username, password } = settings.credentials
     return username !== undefined && password === undefined
-      ? [{ path: 'credentials.password', message: 'is required with a user name' }]
+      ? [{ path: 'credentials.password', message: 'is required with credentials.username' }]
       : checkTlsSettings(settings)
   },
   addresses: ({ config }) => [{ path: 'config.server_url', ...addressOf(config.server_url) }],

@@ -9,7 +9,7 @@ const asset = (name: string): string =>
   readFileSync(new URL(`../../src/slack/${name}`, import.meta.url), 'utf8')
 
 /** Slack's own hosts only: whoever has the URL could otherwise make us post anywhere. */
-const WEBHOOK_URL = /https:\/\/hooks\.slack(?:-gov)?\.com\/[A-Za-z0-9/_-]+/
+const WEBHOOK_URL = /https:\/\/hooks\.slack(?:-gov)?\.com\/[A-Za-z0-9\-_\x2f]+/
 
 /** A message in a Slack channel, by an incoming webhook: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
 export const slack = defineDriver({

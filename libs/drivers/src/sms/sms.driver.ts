@@ -72,9 +72,15 @@ export const sms = defineDriver({
   },
   target: ({ to }) => ({ target: to, targetUrl: null }),
   check: ({ config }): readonly Problem[] => {
-    const senders = [config.from, config.messaging_service_sid].filter((one) => one !== undefined)
-    if (senders.length === 1) return []
-    return [{ path: 'config.from', message: 'or config.messaging_service_sid is required, and not both' }]
+    const { from, messaging_service_sid: service } = config
+    const path = 'config.from'
+    if (from === undefined && service === undefined)
+      return [{ path, message: 'is required without config.messaging_service_sid' }]
+    if (from !== undefined && service !== undefined)
+      return [
+        { path, message: 'must not be given together with config.messaging_service_sid; "" clears either' },
+      ]
+    return []
   },
   addresses: () => [],
   open: ({ config, credentials }, tools) => {

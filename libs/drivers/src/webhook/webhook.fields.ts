@@ -5,7 +5,7 @@ import { checkHeader, checkHeaderName, MAX_CUSTOM_HEADERS } from './webhook.cust
 import { checkSecret } from './webhook.signature.js'
 
 /** RFC 6750 §2.1: what may stand behind `Bearer`. */
-const BEARER_TOKEN = /[A-Za-z0-9._~+/-]+=*/
+const BEARER_TOKEN = /[A-Za-z0-9\-._~+\x2f]+=*/
 /** RFC 7617 §2: the colon ends the user name. */
 const USER_NAME = /[^:\u0000-\u001f\u007f]+/
 /** RFC 6749 §3.3. */

@@ -140,13 +140,13 @@ describe('a webhook over TLS', () => {
       'credentials.client_key must be a private key in PEM form, without a passphrase',
     ])
     expect(problemsOf({}, { client_key: client.key })).toEqual([
-      'credentials.client_certificate is required with client_key',
+      'credentials.client_certificate is required with credentials.client_key',
     ])
     expect(problemsOf({}, { client_certificate: client.certificate })).toEqual([
-      'credentials.client_key is required with client_certificate',
+      'credentials.client_key is required with credentials.client_certificate',
     ])
     expect(problemsOf({}, { client_certificate: client.certificate, client_key: other.key })).toEqual([
-      'credentials.client_key is not the key of the first certificate in client_certificate',
+      'credentials.client_key is not the key of the first certificate in credentials.client_certificate',
     ])
     expect(problemsOf({}, { client_certificate: client.certificate, client_key: client.key })).toEqual([])
   })
