@@ -65,14 +65,10 @@ const MAX_TOPICS = 1_000
 /** Reads the body of a create; throws 422 with every mistake. */
 export function readCreate(body: unknown, knownTopics: readonly string[]): CreateInput {
   const { given, problems } = open(body, CREATABLE)
-  const { type } = given
-  for (const path of ['type', 'topics', 'config']) {
-    if (isAbsent(given[path]) || given[path] === '') problems.push({ path, message: 'is required' })
-  }
   const input: CreateInput = {
     id: readId(given['id'], problems),
-    type: typeof type === 'string' ? type : '',
-    topics: isAbsent(given['topics']) ? [] : (readTopics(given['topics'], knownTopics, problems) ?? []),
+    type: readType(given['type'], problems),
+    topics: readNewTopics(given['topics'], knownTopics, problems),
     filter: readOneFilter(given['filter'], problems),
     config: readObject(given['config'], 'config', problems) ?? {},
     credentials: readObject(given['credentials'], 'credentials', problems) ?? {},
@@ -85,6 +81,20 @@ export function readCreate(body: unknown, knownTopics: readonly string[]): Creat
   }
   if (problems.length > 0) throw validationFailed(problems)
   return input
+}
+
+function readType(value: unknown, problems: Problem[]): string {
+  if (typeof value === 'string' && value !== '') return value
+  const isMissing = isAbsent(value) || value === ''
+  problems.push({ path: 'type', message: isMissing ? 'is required' : 'must be a string' })
+  return ''
+}
+
+/** Those of a new destination, which must have some. */
+function readNewTopics(value: unknown, knownTopics: readonly string[], problems: Problem[]): string[] {
+  if (!isAbsent(value) && value !== '') return readTopics(value, knownTopics, problems) ?? []
+  problems.push({ path: 'topics', message: 'is required' })
+  return []
 }
 
 /** An import from another system keeps its times. */

@@ -81,6 +81,51 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
     expect((await call('GET', `${DESTINATIONS}/${id}`)).body.config).toEqual({ url: given.url })
   })
 
+  describe('copied from what another destination shows', () => {
+    const broker = (credentials: object) => ({
+      type: 'rabbitmq',
+      topics: '*',
+      config: { server_url: '127.0.0.1:1', exchange: 'events' },
+      credentials: { username: 'events', ...credentials },
+    })
+
+    it('are refused with the mask in place of a secret', async () => {
+      // It was stored as the password.
+      expect(await call('POST', DESTINATIONS, broker({ password: MASK }))).toMatchObject({
+        status: 422,
+        body: { data: ['credentials.password is the mask of a secret; give the secret itself'] },
+      })
+    })
+
+    it('keep their secret when the mask is sent back', async () => {
+      const { body } = await call('POST', DESTINATIONS, broker({ password: 'a long password' }))
+      const shown = { username: 'events', password: MASK }
+      const changed = await patch(body.id, { credentials: shown })
+      expect([changed.status, changed.body.credentials]).toEqual([200, shown])
+    })
+  })
+
+  it.each<[string, object, string[]]>([
+    ['nothing', {}, ['type is required', 'topics is required']],
+    ['an empty text as topics', { type: 'webhook', topics: '' }, ['topics is required']],
+    ['no config', { type: 'webhook', topics: '*' }, ['config.url is required']],
+    ['a number as type', { type: 7, topics: '*' }, ['type must be a string']],
+    [
+      'an unknown type',
+      { type: 'fax', topics: '*' },
+      ['type must be a type that GET /destination-types lists'],
+    ],
+  ])('are refused with %s, and each mistake is told once', async (_what, body, data) => {
+    expect(await call('POST', DESTINATIONS, body)).toMatchObject({ status: 422, body: { data } })
+  })
+
+  it('are refused when they are longer than any body, with the limit', async () => {
+    expect(await create({ custom_headers: 'x'.repeat(1024 * 1024) })).toMatchObject({
+      status: 413,
+      body: { message: expect.stringMatching(/^the body must have at most \d+ bytes$/) },
+    })
+  })
+
   describe('a signing secret', () => {
     it('is made for the scheme that is chosen; a public key is always shown', async () => {
       const { body } = await create({ signature: 'v1a' })
@@ -131,7 +176,7 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
       ],
       [
         { previous_secret_invalid_at: new Date(Date.now() + 60_000).toISOString() },
-        'credentials.previous_secret_invalid_at needs a previous_secret',
+        'credentials.previous_secret_invalid_at must not be given without credentials.previous_secret',
       ],
     ])('refuses %j', async (credentials, sentence) => {
       const { body } = await create({})
@@ -227,7 +272,13 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
 
   it('answers a question about a destination that has nothing to ask, or does not exist', async () => {
     const { body } = await create({})
-    expect(await verify(body.id)).toMatchObject({ status: 409, body: { code: 'not_verified' } })
+    expect(await verify(body.id)).toMatchObject({
+      status: 409,
+      body: {
+        code: 'not_verified',
+        message: 'the destination needs no verification; POST …/test shows whether events arrive',
+      },
+    })
     expect((await verify('nobody')).status).toBe(404)
     expect(questions()).toEqual([])
   })
@@ -245,6 +296,12 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
       expect([status, body.disabled_at]).toEqual([201, null])
       expect(await patch(body.id, { credentials: { token: tokenOf('src_bad') } })).toMatchObject(REFUSED)
       expect((await verify(body.id)).status).toBe(200)
+    })
+
+    it('needs no config beside it', async () => {
+      // The contract wants none of this type; its clients leave it out, and were answered with "config is required".
+      const body = { type: 'hookdeck', topics: '*', credentials: { token: tokenOf('src_good') } }
+      expect(await call('POST', DESTINATIONS, body)).toMatchObject({ status: 201, body: { config: {} } })
     })
 
     it('is taken when Hookdeck cannot be asked', async () => {

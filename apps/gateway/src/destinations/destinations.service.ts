@@ -268,6 +268,7 @@ function merged(current: DeliveryLimits, patch: LimitsPatch): DeliveryLimits {
 
 function driverOf(type: string): Driver {
   const driver = findDriver(type)
-  if (!driver) throw validationFailed([{ path: 'type', message: 'is not one of GET /destination-types' }])
+  if (!driver)
+    throw validationFailed([{ path: 'type', message: 'must be a type that GET /destination-types lists' }])
   return driver
 }

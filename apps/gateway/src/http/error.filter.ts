@@ -20,7 +20,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (thrown instanceof ApiError) return thrown
     if (isUnavailable(thrown)) return unavailable('the database cannot be reached; try again')
     if (isTextRefused(thrown)) return validationFailed([{ path: 'request', message: 'must not hold NUL' }])
-    const fromFramework = frameworkError(thrown)
+    const fromFramework = frameworkError(thrown, request)
     if (fromFramework) return fromFramework
     const fields = {
       err: toError(thrown),
@@ -42,7 +42,7 @@ export function answer(error: ApiError, reply: FastifyReply): void {
 const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown'
 
 /** What Nest and Fastify refuse by themselves: unknown routes, bodies too large or of a wrong media type. */
-function frameworkError(thrown: unknown): ApiError | null {
+function frameworkError(thrown: unknown, { routeOptions }: FastifyRequest): ApiError | null {
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusCodeOf(thrown)
   switch (status) {
     case 400:
@@ -50,7 +50,11 @@ function frameworkError(thrown: unknown): ApiError | null {
     case 404:
       return notFound('route')
     case 413:
-      return new ApiError(413, 'event_too_large', 'the body is too large')
+      return new ApiError(
+        413,
+        'event_too_large',
+        `the body must have at most ${routeOptions.bodyLimit} bytes`,
+      )
     case 415:
       return new ApiError(415, 'validation_failed', 'the content type must be application/json')
     default:

@@ -41,7 +41,8 @@ export class Verification {
     const row = await this.storage.transaction((tx) => findDestination(tx, tenantId, id))
     if (!row) throw notFound('destination')
     const question = this.verifier.questionOf(row)
-    if (!question) throw notVerified('the settings of the destination name no way to ask its target')
+    if (!question)
+      throw notVerified('the destination needs no verification; POST …/test shows whether events arrive')
     const answer = await this.verifier.ask(question, row.entry.uid)
     if (answer.kind !== 'verified') {
       const enabled = await this.enabledMeanwhile(row)
