@@ -272,9 +272,6 @@ type Half = 'config' | 'credentials'
 
 const OTHER_HALF = { config: 'credentials', credentials: 'config' } as const
 
-/** A name that nobody knows can be of any length; this is more than tells which one it is. */
-const MAX_SHOWN_NAME_CHARACTERS = 100
-
 function readFields(
   half: Half,
   declaration: Readonly<Record<Half, Fields>>,
@@ -284,12 +281,11 @@ function readFields(
   const fields = declaration[half]
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(fields, name)) continue
-    const path = `${half}.${name.slice(0, MAX_SHOWN_NAME_CHARACTERS)}`
-    const isOfOther = Object.hasOwn(declaration[OTHER_HALF[half]], name)
-    problems.push({
-      path,
-      message: isOfOther ? `is a field of ${OTHER_HALF[half]}` : 'is not a known field',
-    })
+    const other = OTHER_HALF[half]
+    const message = Object.hasOwn(declaration[other], name)
+      ? `is a field of ${other}`
+      : 'is not a known field'
+    problems.push({ path: `${half}.${name}`, message })
   }
   const values: Record<string, string> = {}
   for (const [name, field] of Object.entries(fields)) {

@@ -109,6 +109,11 @@ describe('the settings of destinations at a gateway on a real Kafka and PostgreS
     ['nothing', {}, ['type is required', 'topics is required']],
     ['an empty text as topics', { type: 'webhook', topics: '' }, ['topics is required']],
     ['no config', { type: 'webhook', topics: '*' }, ['config.url is required']],
+    [
+      'a name of any length',
+      { type: 'slack', topics: '*', ['x'.repeat(100_000)]: '' },
+      [`${'x'.repeat(512)} is not a member that can be set`],
+    ],
     ['a number as type', { type: 7, topics: '*' }, ['type must be a string']],
     [
       'an unknown type',

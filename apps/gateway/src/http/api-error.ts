@@ -15,8 +15,11 @@ export class ApiError extends Error {
   }
 }
 
+/** A path holds names that the caller made up, of any length; this is more than the deepest of ours has. */
+const MAX_PATH_CHARACTERS = 512
+
 export const sentenceOf = ({ path, message }: Problem): string =>
-  path === '' ? `body ${message}` : `${path} ${message}`
+  path === '' ? `body ${message}` : `${path.slice(0, MAX_PATH_CHARACTERS)} ${message}`
 
 export const validationFailed = (problems: readonly Problem[]): ApiError =>
   new ApiError(422, 'validation_failed', 'validation error', problems.map(sentenceOf))
