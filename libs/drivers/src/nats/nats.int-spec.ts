@@ -93,7 +93,7 @@ class NatsHarness implements DriverHarness {
     }),
     'config.tls': (valid) => ({ ...valid, config: { ...valid.config, tls: 'yes' } }),
     'credentials.creds': (valid) => ({ ...valid, credentials: { creds: 'SUAB' } }),
-    credentials: (valid) => ({ ...valid, credentials: { ...RIGHT, token: 't' } }),
+    'credentials.token': (valid) => ({ ...valid, credentials: { ...RIGHT, token: 't' } }),
     'credentials.username': (valid) => ({ ...valid, credentials: { password: 'p' } }),
     'credentials.client_key': (valid) => ({
       config: { ...valid.config, tls: 'true' },
