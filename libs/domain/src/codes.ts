@@ -45,6 +45,7 @@ export const CODES = {
   not_verified: 'The target of the destination has not said that it wants events.',
   topic_not_selected: 'The destination does not select the topic of the event.',
   too_many_redeliveries: 'The delivery was asked for again as often as MAX_REDELIVERIES allows.',
+  too_many_tests: 'As many tests of destinations of the tenant are under way as may be.',
   redrive_overlaps: 'Another redrive of the same dead letters is running.',
   redrive_not_possible: 'The state of the redrive does not allow it.',
   unavailable: 'A service that is needed to answer cannot be reached; try again after Retry-After.',

@@ -56,18 +56,38 @@ const CATALOG_WAIT_MS = 2 * SECOND
 const EXTRA_WAIT_MS = 5 * SECOND
 /** The log has an attempt some 50 to 200 ms after it ended. */
 const POLL_MS = 100
+/** Of one tenant. Each asks the log until its attempt is there; people and scripts that set up destinations test a few at a time. */
+const MAX_TESTS_AT_ONCE = 10
+const RETRY_AFTER_SECONDS = 1
 
 /**
  * Sends one event to one destination the way every event goes (dispatcher, log), and waits for what came of it: the
  * test tells the truth about the next event. No filter is asked, and a failed attempt is not repeated.
  */
 export class TestEventsService {
+  /** Tests under way, by tenant. */
+  private readonly underWay = new Map<string, number>()
+
   constructor(
     private readonly tools: TestEventTools,
     private readonly settings: TestEventSettings,
   ) {}
 
+  /** Answers 429 while too many tests of the tenant are under way at this gateway. */
   async send(tenantId: string, destinationId: string, body: Body): Promise<TestResult> {
+    const count = this.underWay.get(tenantId) ?? 0
+    if (count >= MAX_TESTS_AT_ONCE) throw tooManyTests()
+    this.underWay.set(tenantId, count + 1)
+    try {
+      return await this.sendOne(tenantId, destinationId, body)
+    } finally {
+      const left = (this.underWay.get(tenantId) ?? 1) - 1
+      if (left > 0) this.underWay.set(tenantId, left)
+      else this.underWay.delete(tenantId)
+    }
+  }
+
+  private async sendOne(tenantId: string, destinationId: string, body: Body): Promise<TestResult> {
     const { storage, catalog, log } = this.tools
     const row = await storage.transaction((tx) => findDestination(tx, tenantId, destinationId))
     if (!row) throw notFound('destination')
@@ -162,4 +182,9 @@ export class TestEventsService {
     }
     return null
   }
+}
+
+const tooManyTests = (): ApiError => {
+  const message = `${MAX_TESTS_AT_ONCE} tests of this tenant are waiting for their attempts; try again when one has ended`
+  return new ApiError(429, 'too_many_tests', message, null, { 'retry-after': String(RETRY_AFTER_SECONDS) })
 }
