@@ -18,6 +18,7 @@ const CODE_BY_ERROR: Readonly<Record<string, Code>> = {
   EADDRNOTAVAIL: 'connection_failed',
   UND_ERR_CONNECT_TIMEOUT: 'connection_failed',
   UND_ERR_HEADERS_OVERFLOW: 'protocol_error',
+  EMSGSIZE: 'protocol_error',
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_BODY_TIMEOUT: 'timeout',
   EPROTO: 'tls_failed',
@@ -109,9 +110,13 @@ export function systemCodeOf(error: unknown, depth = 0): Code | undefined {
   return first ?? systemCodeOf(cause, depth + 1)
 }
 
-/** OpenSSL and llhttp name their errors by prefix; undici's parser error has a code of llhttp's, or none. */
+/**
+ * OpenSSL and llhttp name their errors by prefix; undici's parser error has a code of llhttp's, or none. The reason of
+ * `AbortSignal.timeout` has a name only.
+ */
 function codeOfName(code: string, name: unknown): Code | undefined {
   if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL')) return 'tls_failed'
+  if (name === 'TimeoutError') return 'timeout'
   if (code.startsWith('HPE_') || name === 'HTTPParserError') return 'protocol_error'
   return Object.hasOwn(CODE_BY_ERROR, code) ? CODE_BY_ERROR[code] : undefined
 }

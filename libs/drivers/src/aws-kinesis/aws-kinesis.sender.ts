@@ -14,6 +14,8 @@ const sdk = lazy(() => import('@aws-sdk/client-kinesis'))
 const MAX_ENTRIES = 500
 /** PutRecords took 5 MiB before it took 10; more of it gains nothing. */
 const MAX_REQUEST_BYTES = 5 * 1024 * 1024
+/** Of an answer: to 500 records it has some 100 kB. It is JSON, which takes no longer to read than it should. */
+const MAX_RESPONSE_BYTES = 1024 * 1024
 /** Chosen, not measured; a request holds more events than a sender normally has under way. */
 const MAX_REQUESTS = 4
 
@@ -32,7 +34,14 @@ export interface KinesisSettings {
 /** Puts records into one stream with PutRecords, whose answer names what became of each record. */
 export function openKinesis({ config, credentials }: KinesisSettings, tools: SenderTools): Sender {
   const { region, endpoint: named, role_arn: roleArn, stream_name: streamName } = config
-  const connection = { type: 'aws_kinesis', region, named, roleArn, credentials }
+  const connection = {
+    type: 'aws_kinesis',
+    region,
+    named,
+    roleArn,
+    credentials,
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+  }
   const client = new AwsClient(connection, tools, async (settings) => {
     const { KinesisClient } = await sdk()
     return new KinesisClient({ ...settings, accountIdEndpointMode: 'disabled' })

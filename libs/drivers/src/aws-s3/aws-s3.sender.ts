@@ -36,7 +36,7 @@ export class S3Sender implements Sender {
     const { config, credentials } = settings
     this.key = openTemplate(config.key_template)
     const { region, endpoint: named, role_arn: roleArn } = config
-    const connection = { type: 'aws_s3', region, named, roleArn, credentials }
+    const connection = { type: 'aws_s3', region, named, roleArn, credentials, isBodyIgnored: true }
     this.client = new AwsClient(connection, tools, async (common) => {
       const { S3Client } = await sdk()
       return new S3Client({ ...common, ...s3Settings(common, config.region) })
@@ -50,8 +50,7 @@ export class S3Sender implements Sender {
     const end = (): void => void this.underway.delete(put)
     this.underway.add(put)
     put.then(end, end)
-    // Loading the client takes a moment, and does not stop.
-    return unlessAborted(put, signal)
+    return put
   }
 
   async close(): Promise<void> {
@@ -64,8 +63,10 @@ export class S3Sender implements Sender {
     const object = s3Object(this.key, event, attempt)
     if (!object.ok) return object.failure
     const { bucket, storage_class } = this.settings.config
-    const { PutObjectCommand } = await sdk()
-    const client = await this.client.ready(signal)
+    // Loading the client takes a moment, and does not stop.
+    const ready = await unlessAborted(Promise.all([sdk(), this.client.ready(signal)]), signal)
+    if ('kind' in ready) return ready
+    const [{ PutObjectCommand }, client] = ready
     if (!client.ok) return client.failure
     try {
       const command = new PutObjectCommand({ Bucket: bucket, StorageClass: storage_class, ...object.value })

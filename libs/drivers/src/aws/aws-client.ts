@@ -4,13 +4,14 @@ import { lazy } from '../lazy.js'
 import type { AwsKeys } from './aws-access.js'
 import { outcomeOfAwsError } from './aws-outcome.js'
 import { AwsRole } from './aws-role.js'
+import type { HandlerLimits } from './aws-handler.js'
 import { clientSettings } from './aws-settings.js'
 
 /** Requests side by side of one sender. The batched types have fewer under way; S3 has one per event. */
 const MAX_SOCKETS = 50
 
 /** A client's own settings: where, as whom. */
-export interface AwsConnection {
+export interface AwsConnection extends Omit<HandlerLimits, 'limitMs'> {
   /** The destination type: by it the operator names an endpoint of their own. */
   readonly type: string
   readonly region: string
@@ -25,8 +26,8 @@ export interface AwsConnection {
 export type AwsSettings = Awaited<ReturnType<typeof awsSettings>>
 
 async function awsSettings(connection: AwsConnection, role: AwsRole | null, tools: SenderTools) {
-  const { type, region, named, credentials } = connection
-  const common = await clientSettings({ type, region, named, maxSockets: MAX_SOCKETS }, tools)
+  const { roleArn: _roleArn, credentials, ...place } = connection
+  const common = await clientSettings({ ...place, maxSockets: MAX_SOCKETS }, tools)
   return {
     ...common,
     credentials: role ? () => Promise.resolve(identityOf(role)) : identityOfKeys(credentials),

@@ -23,7 +23,9 @@ describe('BoundedHandler', () => {
     const listening = (server = createServer(answer))
     await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
     const { port } = listening.address() as AddressInfo
-    handler = new BoundedHandler(new NodeHttpHandler(httpAgents(testNetwork(), { maxSockets: 1 })), limitMs)
+    handler = new BoundedHandler(new NodeHttpHandler(httpAgents(testNetwork(), { maxSockets: 1 })), {
+      limitMs,
+    })
     const request = {
       protocol: 'http:',
       hostname: '127.0.0.1',

@@ -1,15 +1,15 @@
 import type { SenderTools } from '../driver.js'
 import { lazy } from '../lazy.js'
 import { httpAgents } from '../network/http.js'
-import { BoundedHandler } from './aws-handler.js'
+import { BoundedHandler, type HandlerLimits } from './aws-handler.js'
 import { endpointOf } from './endpoint.js'
 
 const handlers = lazy(() => import('@smithy/node-http-handler'))
 
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** Where a client connects to. */
-export interface AwsPlace {
+/** Where a client connects to, and what it bears of answers. */
+export interface AwsPlace extends HandlerLimits {
   /** The destination type, or `aws_sts`: by it the operator names an endpoint of their own. */
   readonly type: string
   readonly region: string
@@ -17,8 +17,6 @@ export interface AwsPlace {
   readonly named: string | undefined
   /** Requests side by side. */
   readonly maxSockets: number
-  /** For the whole of one request; a minute unless given. */
-  readonly limitMs?: number
 }
 
 /**
@@ -29,7 +27,7 @@ export interface AwsPlace {
  * operator's own configuration of AWS points to.
  */
 export async function clientSettings(
-  { type, region, named, maxSockets, limitMs }: AwsPlace,
+  { type, region, named, maxSockets, ...limits }: AwsPlace,
   tools: SenderTools,
 ) {
   const { NodeHttpHandler } = await handlers()
@@ -39,7 +37,7 @@ export async function clientSettings(
       ...httpAgents(network, { maxSockets }),
       connectionTimeout: CONNECT_TIMEOUT_MS,
     }),
-    limitMs,
+    limits,
   )
   return {
     region,

@@ -66,7 +66,10 @@ export class HttpTarget {
     })
   }
 
-  /** Rejects when there is no answer, also when `signal` aborts; every status is an answer. */
+  /**
+   * Rejects when there is no answer, also when `signal` aborts; every status is an answer. Once there is one, an abort
+   * only cuts its body.
+   */
   async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { method, path, headers, body, secrets } = request
     signal.throwIfAborted()
@@ -116,8 +119,8 @@ function resumingConnector(network: Network, tls: ConnectionOptions): buildConne
 }
 
 /**
- * Reads the answer's body up to the cap; what comes after it is not waited for. The status has said already whether
- * the target took the event, so a body that breaks off, or never ends, only cuts what is kept of it.
+ * Reads the answer's body up to the cap, and no longer than the caller waits. The status has said already whether the
+ * target took the event, so a body that breaks off, or never ends, only cuts what is kept of it.
  */
 async function summarise(response: Dispatcher.ResponseData, maxBytes: number): Promise<HttpResponse> {
   const { body, isBodyCut } = await readUpToCap(response.body, maxBytes)

@@ -22,6 +22,10 @@ describe('readToken', () => {
     ['a life that is not named', undefined, 270_000],
     ['a life that is no number', 'long', 270_000],
     ['no life at all', 0, 270_000],
+    ['a life that is over', -60, 270_000],
+    ['a life of null', null, 270_000],
+    ['a day at most', 1e12, 86_370_000],
+    ['a day, of a life without end', '1e999', 86_370_000],
   ])('uses a token for %s', (_name, life, usedForMs) => {
     expect(answer(200, { access_token: 'a.b', token_type: 'Bearer', expires_in: life })).toEqual({
       ok: true,

@@ -1,4 +1,4 @@
-import { failed, ok, SECOND, type Outcome, type Result } from '@barnabas/domain'
+import { DAY, failed, ok, SECOND, type Outcome, type Result } from '@barnabas/domain'
 import { failedWith, outcomeOfError } from '../outcomes.js'
 import { parseRetryAfterMs } from './http-outcome.js'
 import type { HttpResponse, HttpTarget } from './http-target.js'
@@ -26,6 +26,10 @@ const MARGIN_MS = 30 * SECOND
 const MARGIN_PART = 0.1
 /** Of a token that names no life; RFC 6749 §5.1 leaves it to the documentation of the server. */
 const UNKNOWN_LIFE_MS = 300 * SECOND
+/** A server that names a longer life, or one without an end, may be wrong, and not all targets say so with a 401. */
+const MAX_LIFE_MS = DAY
+/** A target that refuses a token which was fetched for it refuses others too: for so long none is fetched for that. */
+const PAUSE_MS = 5 * SECOND
 /** RFC 6750 §2.1; anything else would break the header. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
@@ -36,14 +40,16 @@ const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 export class TokenSource {
   private current: Token | null = null
   private fetching: Promise<Result<Token, Outcome>> | null = null
+  private pauseEndsAtMs = 0
   private readonly ending = new AbortController()
 
   constructor(
     private readonly server: HttpTarget,
     private readonly client: ClientCredentials,
+    private readonly limitMs = FETCH_TIMEOUT_MS,
   ) {}
 
-  /** The outcome of an attempt that got none, otherwise. Ends by itself after 10 s at most. */
+  /** The outcome of an attempt that got none, otherwise. Ends by itself after `limitMs`, 10 s unless given. */
   token(): Promise<Result<Token, Outcome>> {
     if (this.current && Date.now() < this.current.untilMs) return Promise.resolve(ok(this.current))
     this.fetching ??= this.fetch().finally(() => {
@@ -52,9 +58,20 @@ export class TokenSource {
     return this.fetching
   }
 
-  /** To be called with a token that the target refused; one that was fetched meanwhile stays. */
-  discard(token: Token): void {
+  /**
+   * To be called with a token that the target refused, and when the work that it was for began. True when another one
+   * may help, which is what `token` resolves to next; one that was fetched meanwhile stays. False for one that was
+   * fetched for this very work, and for some seconds after that.
+   */
+  refused(token: Token, beganAtMs: number): boolean {
+    const nowMs = Date.now()
+    if (token.fetchedAtMs >= beganAtMs) {
+      this.pauseEndsAtMs = nowMs + PAUSE_MS
+      return false
+    }
+    if (nowMs < this.pauseEndsAtMs) return false
     if (this.current === token) this.current = null
+    return true
   }
 
   /** Gives up a fetch that nobody waits for any more. */
@@ -64,9 +81,10 @@ export class TokenSource {
   }
 
   private async fetch(): Promise<Result<Token, Outcome>> {
-    const signal = AbortSignal.any([this.ending.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)])
+    const signal = AbortSignal.any([this.ending.signal, AbortSignal.timeout(this.limitMs)])
     try {
       const response = await this.server.request(requestOf(this.client), signal)
+      if (response.status === 200 && response.isBodyCut && signal.aborted) return failed(unfit('timeout'))
       const read = readToken(response, Date.now())
       if (read.ok) this.current = read.value
       return read
@@ -114,7 +132,7 @@ export function readToken(response: HttpResponse, nowMs: number): Result<Token, 
   if (typeof text !== 'string' || !TOKEN.test(text) || !isBearer(type))
     return failed(unfit('protocol_error', 'Its answer holds no bearer token.'))
   const seconds = Number(life)
-  const lifeMs = life !== undefined && seconds > 0 ? seconds * SECOND : UNKNOWN_LIFE_MS
+  const lifeMs = life !== undefined && seconds > 0 ? Math.min(seconds * SECOND, MAX_LIFE_MS) : UNKNOWN_LIFE_MS
   const untilMs = nowMs + lifeMs - Math.min(MARGIN_MS, lifeMs * MARGIN_PART)
   return ok({ text, fetchedAtMs: nowMs, untilMs })
 }

@@ -26,6 +26,14 @@ type CredentialsFile =
 const SCOPES = ['https://www.googleapis.com/auth/pubsub']
 /** Of a request for a token: the metadata server answers in milliseconds, a token exchange in less than a second. */
 const TOKEN_TIMEOUT_MS = 10 * SECOND
+/** Of an answer, decompressed; a token has some 2 kB. */
+const MAX_RESPONSE_BYTES = 64 * 1024
+/** Without them the library reads as much as comes, for as long as it comes. `size` is what counts. */
+const limits = (timeout: number) => ({
+  maxContentLength: MAX_RESPONSE_BYTES,
+  size: MAX_RESPONSE_BYTES,
+  timeout,
+})
 /** After a failure nobody is asked for so long: deliveries by the thousand wait for the same token. */
 const PAUSE_MS = 5 * SECOND
 
@@ -42,8 +50,9 @@ export class GoogleIdentity {
     settings: GoogleIdentitySettings,
     private readonly onFailure: OnFailure = () => undefined,
     private readonly clock: Clock = monotonicClock,
+    private readonly limitMs = TOKEN_TIMEOUT_MS,
   ) {
-    this.open = lazy(() => clientOf(settings))
+    this.open = lazy(() => clientOf(settings, limits(limitMs)))
   }
 
   /** What clients of Google's libraries take; its tokens are shared by all of them. Rejects when the file is none. */
@@ -56,7 +65,7 @@ export class GoogleIdentity {
     if (this.clock.nowMs() - this.failedAtMs < PAUSE_MS) return false
     try {
       const client = await this.open()
-      await withinTime(client.getRequestHeaders())
+      await withinTime(client.getRequestHeaders(), this.limitMs)
       return true
     } catch (error) {
       this.failedAtMs = this.clock.nowMs()
@@ -70,13 +79,24 @@ export class GoogleIdentity {
  * The client that a credentials file stands for: made by its class, as the library's own reader of such files warns
  * about files of strangers in a line of the log.
  */
-async function clientOf({ source }: GoogleIdentitySettings): Promise<AuthClient> {
-  const { AwsClient, Compute, IdentityPoolClient, JWT } = await library()
+async function clientOf(
+  { source }: GoogleIdentitySettings,
+  transporterOptions: ReturnType<typeof limits>,
+): Promise<AuthClient> {
+  const { AwsClient, Compute, gaxios, IdentityPoolClient, JWT } = await library()
+  // The metadata server is asked by the instance that all share, and its client takes no other.
+  Object.assign(gaxios.instance.defaults, transporterOptions)
   if (source === 'metadata') return new Compute({ scopes: SCOPES })
   const file = JSON.parse(await readFile(source, 'utf8')) as CredentialsFile
   if (file.type === 'service_account') {
     const { client_email: email, private_key: key, private_key_id: keyId } = file
-    return new JWT({ email, key, ...(keyId === undefined ? {} : { keyId }), scopes: SCOPES })
+    return new JWT({
+      email,
+      key,
+      ...(keyId === undefined ? {} : { keyId }),
+      scopes: SCOPES,
+      transporterOptions,
+    })
   }
   if (file.type !== 'external_account')
     throw new Error(
@@ -84,19 +104,19 @@ async function clientOf({ source }: GoogleIdentitySettings): Promise<AuthClient>
     )
   const { environment_id: cloud } = file.credential_source
   const client = cloud === undefined ? IdentityPoolClient : AwsClient
-  const made = new client(file as never)
+  const made = new client({ ...file, transporterOptions } as never)
   made.scopes = SCOPES
   return made
 }
 
-async function withinTime(work: Promise<unknown>): Promise<void> {
+async function withinTime(work: Promise<unknown>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   work.catch(() => undefined)
   try {
     await Promise.race([
       work,
       new Promise((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error('no token in time')), TOKEN_TIMEOUT_MS)
+        timer = setTimeout(() => reject(new Error('no token in time')), limitMs)
       }),
     ])
   } finally {

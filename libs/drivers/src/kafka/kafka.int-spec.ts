@@ -7,9 +7,8 @@ import { anEventMeta, eventually } from '@barnabas/testing'
 import type { OutgoingEvent, RawSettings, Sender } from '../driver.js'
 import { LOOPBACK_RULES, Network } from '../network/network.js'
 import { describeDriver } from '../testing/describe-driver.js'
-import { testNetwork, testTools } from '../testing/test-tools.js'
+import { testTools } from '../testing/test-tools.js'
 import { kafka } from './kafka.driver.js'
-import { TokenSource } from './kafka.token.js'
 import { KafkaHarness } from './testing/kafka-harness.js'
 
 const ATTEMPT = { number: 1, deliveryId: 'dlv_1' }
@@ -202,28 +201,6 @@ describe('the login', () => {
       expect((await send(sender)).code).toBe('accepted')
       expect((await send(sender)).code).toBe('accepted')
       expect(requests).toEqual([`Basic ${Buffer.from('writer:writers-secret').toString('base64')}`])
-    })
-
-    it('asks anew before the token ends, once for all who need it', async () => {
-      answer = () => ({ status: 200, body: { access_token: 'a', expires_in: 100 } })
-      requests.splice(0)
-      const port = await listen(tokenEndpoint())
-      const settings = {
-        url: `http://127.0.0.1:${port}/`,
-        clientId: 'a',
-        clientSecret: 'b',
-        scope: undefined,
-      }
-      let nowMs = 0
-      const tokens = new TokenSource(settings, testNetwork(), () => nowMs)
-      await Promise.all([tokens.get(), tokens.get()])
-      nowMs = 69_999
-      await tokens.get()
-      expect(requests).toHaveLength(1)
-      nowMs = 70_000
-      await Promise.all([tokens.get(), tokens.get()])
-      expect(requests).toHaveLength(2)
-      await tokens.close()
     })
 
     it.each([

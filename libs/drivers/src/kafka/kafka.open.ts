@@ -1,11 +1,13 @@
 import type { Sender } from '../driver.js'
+import { HttpTarget } from '../http/http-target.js'
+import { TokenSource } from '../http/oauth2-token.js'
 import type { Network } from '../network/network.js'
 import { tlsOptions, type TlsSettings } from '../tls-settings.js'
 import type { Format } from './kafka.format.js'
+import { JudgedError } from './kafka.outcome.js'
 import { SchemaRegistry } from './kafka.registry.js'
 import type { Login } from './kafka.sasl.js'
 import { KafkaSender } from './kafka.sender.js'
-import { TokenSource } from './kafka.token.js'
 
 /** Settings of a destination, validated. */
 export interface KafkaSettings extends TlsSettings {
@@ -58,7 +60,12 @@ function tokenSource({ config, credentials }: KafkaSettings, network: Network): 
   const { sasl_mechanism: mechanism, oauth_token_url: url, oauth_scope: scope } = config
   if (mechanism !== 'oauthbearer' || url === undefined) return null
   const { username: clientId = '', password: clientSecret = '' } = credentials
-  return new TokenSource({ url, clientId, clientSecret, scope }, network)
+  return new TokenSource(new HttpTarget(url, network), {
+    clientId,
+    clientSecret,
+    sentIn: 'basic',
+    ...(scope === undefined ? {} : { scope }),
+  })
 }
 
 function registryOf({ config, credentials }: KafkaSettings, network: Network): SchemaRegistry | undefined {
@@ -72,7 +79,14 @@ function registryOf({ config, credentials }: KafkaSettings, network: Network): S
 function loginOf({ config, credentials }: KafkaSettings, tokens: TokenSource | null): Login | undefined {
   const { sasl_mechanism: mechanism } = config
   if (mechanism === 'none') return undefined
-  if (mechanism === 'oauthbearer') return tokens ? { mechanism, token: () => tokens.get() } : undefined
+  if (mechanism === 'oauthbearer') return tokens ? { mechanism, token: () => textOf(tokens) } : undefined
   const { username = '', password = '' } = credentials
   return { mechanism, username, password }
+}
+
+/** kafkajs takes a token or an error. */
+async function textOf(tokens: TokenSource): Promise<string> {
+  const token = await tokens.token()
+  if (!token.ok) throw new JudgedError(token.failure)
+  return token.value.text
 }

@@ -59,6 +59,7 @@ export class SchemaRegistry {
     private readonly settings: RegistrySettings,
     network: Network,
     private readonly nowMs: () => number = Date.now,
+    private readonly limitMs = REQUEST_TIMEOUT_MS,
   ) {
     this.target = new HttpTarget(settings.url, network, { maxResponseBytes: MAX_RESPONSE_BYTES })
     this.basePath = new URL(settings.url).pathname.replace(/\/+$/, '')
@@ -122,27 +123,29 @@ export class SchemaRegistry {
       accept: 'application/vnd.schemaregistry.v1+json, application/json',
       ...(login ? { authorization: `Basic ${basic(login)}` } : {}),
     }
+    const signal = AbortSignal.timeout(this.limitMs)
     const response = await this.target
-      .request(
-        { method: 'GET', path: `${this.basePath}${path}`, headers },
-        AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      )
+      .request({ method: 'GET', path: `${this.basePath}${path}`, headers }, signal)
       .catch((error: unknown) => {
         throw new JudgedError(outcomeOfError(error))
       })
-    const answer = readAnswer(response)
+    const answer = readAnswer(response, signal)
     if (!answer.ok) throw new JudgedError(answer.failure)
     return answer.value
   }
 }
 
+const CUT_OFF = 'The answer of the schema registry was not complete in time, or broke off.'
+
 const basic = ({ username, password }: { username: string; password: string }): string =>
   Buffer.from(`${username}:${password}`).toString('base64')
 
-function readAnswer(response: HttpResponse): Result<Answer, Outcome> {
-  const { status, body = Buffer.alloc(0), isBodyCut } = response
+function readAnswer(response: HttpResponse, signal: AbortSignal): Result<Answer, Outcome> {
+  const { status, body, isBodyCut } = response
   if (status !== 200) return failed(outcomeOfStatus(status))
-  if (isBodyCut) return failed(failedWith('invalid_settings', 'The schema is too large.'))
+  if (isBodyCut && body.length >= MAX_RESPONSE_BYTES)
+    return failed(failedWith('invalid_settings', 'The schema is too large.'))
+  if (isBodyCut) return failed(failedWith(signal.aborted ? 'timeout' : 'connection_reset', CUT_OFF))
   try {
     const answer = answerOf(JSON.parse(body.toString('utf8')))
     if (answer) return ok(answer)

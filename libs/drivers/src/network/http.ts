@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { bareHost, type Address } from './address.js'
+import { limitAnswers } from './answer-limit.js'
 import type { Network } from './network.js'
 
 export { bareHost } from './address.js'
@@ -12,7 +13,10 @@ export { bareHost } from './address.js'
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
 
-/** undici's `connect` option: a pool with it dials through the network. `tls`: client certificate, authority. */
+/**
+ * undici's `connect` option: a pool with it dials through the network, and its connections end when an answer is too
+ * long. `tls`: client certificate, authority.
+ */
 export function undiciConnector(
   network: Network,
   options: { readonly tls?: ConnectionOptions; readonly timeoutMs?: number } = {},
@@ -29,7 +33,10 @@ export function undiciConnector(
         ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       })
       .then(
-        (socket) => callback(null, socket.setNoDelay(true)),
+        (socket) => {
+          limitAnswers(socket, 'readable')
+          callback(null, socket.setNoDelay(true))
+        },
         (error: unknown) => callback(error as Error, null),
       )
   }
@@ -48,7 +55,10 @@ export function addressOfUrl(url: string): Address & { readonly isPlainHttp: boo
   }
 }
 
-/** Node's agents for clients that take them (the AWS SDK): their connections are dialled through the network. */
+/**
+ * Node's agents for clients that take them (the AWS SDK): their connections are dialled through the network, and end
+ * when an answer is too long.
+ */
 export function httpAgents(
   network: Network,
   options: { readonly maxSockets: number; readonly tls?: ConnectionOptions },
@@ -75,7 +85,11 @@ function give(
   callback: ((error: Error | null, socket: Duplex) => void) | undefined,
 ): undefined {
   dialled.then(
-    (socket) => callback?.(null, socket),
+    (socket) => {
+      callback?.(null, socket)
+      // After the client has begun to read: a listener lets the bytes flow.
+      limitAnswers(socket, 'data')
+    },
     (error: unknown) => (callback as ((error: Error) => void) | undefined)?.(error as Error),
   )
 }

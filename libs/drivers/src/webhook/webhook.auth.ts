@@ -17,8 +17,11 @@ export interface Proof {
 export interface Authentication {
   /** What the next request carries, or the outcome of an attempt that cannot be made without. */
   proof(): Promise<Result<Proof, Outcome>>
-  /** The target answered 401 to a request with this proof. */
-  refused(proof: Proof): void
+  /**
+   * The target answered 401 to a request with this proof, for an event that was begun with at `askedAtMs`. Whether it
+   * may be asked again, with the next proof.
+   */
+  refused(proof: Proof, askedAtMs: number): boolean
   close(): Promise<void>
 }
 
@@ -93,7 +96,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 const fixed = (headers: Readonly<Record<string, string>>): Authentication => ({
   proof: () => Promise.resolve(ok({ headers, token: null })),
-  refused: () => undefined,
+  refused: () => false,
   close: () => Promise.resolve(),
 })
 
@@ -103,8 +106,6 @@ const byToken = (source: TokenSource): Authentication => ({
     if (!token.ok) return token
     return ok({ headers: { authorization: `Bearer ${token.value.text}` }, token: token.value })
   },
-  refused: ({ token }) => {
-    if (token) source.discard(token)
-  },
+  refused: ({ token }, askedAtMs) => token !== null && source.refused(token, askedAtMs),
   close: () => source.close(),
 })

@@ -1,7 +1,7 @@
 import { failed, ok, type Result } from '@barnabas/domain'
 import type { Consent, HeadersOfRequest, SenderTools, Verification, VerificationTools } from '../driver.js'
 import { HttpTarget, type HttpResponse } from '../http/http-target.js'
-import { outcomeOfError } from '../outcomes.js'
+import { outcomeOfError, unlessAborted } from '../outcomes.js'
 import { tlsOptions } from '../tls-settings.js'
 import { authenticationOf } from './webhook.auth.js'
 import { readHeaders } from './webhook.custom-headers.js'
@@ -35,7 +35,8 @@ export async function askForConsent(
   const target = new HttpTarget(config.url, network, { tls })
   const auth = authenticationOf(settings, network, tls)
   try {
-    const proof = await auth.proof()
+    const proof = await unlessAborted(auth.proof(), signal)
+    if ('kind' in proof) return late()
     if (!proof.ok) return unreached(proof.failure)
     const headers = {
       ...readHeaders(config.custom_headers),
@@ -52,13 +53,13 @@ export async function askForConsent(
       hasCallback: callbackUrl !== undefined,
     })
   } catch (error) {
-    return signal.aborted
-      ? { kind: 'unreached', detail: 'The target did not answer in time.' }
-      : unreached(outcomeOfError(error))
+    return signal.aborted ? late() : unreached(outcomeOfError(error))
   } finally {
     await Promise.all([target.close(), auth.close()])
   }
 }
+
+const late = (): Verification => ({ kind: 'unreached', detail: 'The target did not answer in time.' })
 
 const unreached = (outcome: ReturnType<typeof outcomeOfError>): Verification => ({
   kind: 'unreached',

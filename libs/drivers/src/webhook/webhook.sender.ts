@@ -3,7 +3,7 @@ import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
 import { outcomeOfResponse } from '../http/http-outcome.js'
 import { type HttpTarget, type HttpRequest, type HttpResponse } from '../http/http-target.js'
 import { outcomeOfAbort, outcomeOfError, unlessAborted } from '../outcomes.js'
-import type { Authentication } from './webhook.auth.js'
+import type { Authentication, Proof } from './webhook.auth.js'
 import { binaryHeaders, STRUCTURED_CONTENT_TYPE, structuredBody } from './webhook.cloud-events.js'
 import { webhookHeaders } from './webhook.headers.js'
 import { sign, type SigningKey } from './webhook.signature.js'
@@ -36,8 +36,7 @@ export class WebhookSender implements Sender {
   ) {}
 
   send(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
-    // What waits for a token that others wait for too cannot stop the wait, only leave it.
-    const sent = unlessAborted(this.attempt(event, attempt, signal), signal)
+    const sent = this.attempt(event, attempt, signal)
     this.sends.add(sent)
     return sent.finally(() => this.sends.delete(sent))
   }
@@ -66,17 +65,15 @@ export class WebhookSender implements Sender {
   private async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse | Outcome> {
     const { auth } = this.options
     const askedAtMs = Date.now()
-    const proof = await auth.proof()
-    if (!proof.ok) return proof.failure
-    const first = await this.target.request(withHeaders(request, proof.value.headers), signal)
-    if (first.status !== UNAUTHORIZED || proof.value.token === null) return first
-    auth.refused(proof.value)
-    // A token that was fetched for this very send is not stale.
-    if (proof.value.token.fetchedAtMs >= askedAtMs) return first
-    const second = await auth.proof()
-    return second.ok
-      ? this.target.request(withHeaders(request, second.value.headers), signal)
-      : second.failure
+    const proof = await proofFor(auth, signal)
+    if ('kind' in proof) return proof
+    const first = await this.target.request(withHeaders(request, proof.headers), signal)
+    if (first.status !== UNAUTHORIZED || !auth.refused(proof, askedAtMs)) return first
+    const second = await proofFor(auth, signal)
+    if ('kind' in second) return second
+    const answer = await this.target.request(withHeaders(request, second.headers), signal)
+    if (answer.status === UNAUTHORIZED) auth.refused(second, askedAtMs)
+    return answer
   }
 
   private message(event: OutgoingEvent, attempt: AttemptInfo): HttpRequest {
@@ -97,6 +94,13 @@ export class WebhookSender implements Sender {
     headers['webhook-signature'] = signatures.join(' ')
     return { method, body, headers }
   }
+}
+
+/** What waits for a token that others wait for too cannot stop the wait, only leave it. */
+async function proofFor(auth: Authentication, signal: AbortSignal): Promise<Proof | Outcome> {
+  const proof = await unlessAborted(auth.proof(), signal)
+  if ('kind' in proof) return proof
+  return proof.ok ? proof.value : proof.failure
 }
 
 const withHeaders = (request: HttpRequest, headers: Readonly<Record<string, string>>): HttpRequest => ({
