@@ -72,8 +72,14 @@ export interface DeadLetter {
 /** No request of a test takes longer, unless something hangs. */
 const TIMEOUT_MS = 15_000
 
+/** Events whose ids are kept, for the story of a test that fails. */
+const KEPT_IDS = 8
+
 /** Speaks HTTP to a gateway as any client would. */
 export class Api {
+  /** Of the events that were published last, the newest at the end. */
+  readonly publishedIds: string[] = []
+
   constructor(
     readonly url: string,
     readonly key: string,
@@ -110,6 +116,8 @@ export class Api {
   async publish(event: object): Promise<Published> {
     const answer = await this.post<Published>('/publish', event)
     if (answer.status !== 202) throw new Error(`publish answered ${answer.status}: ${answer.text}`)
+    this.publishedIds.push(answer.body.id)
+    if (this.publishedIds.length > KEPT_IDS) this.publishedIds.shift()
     return answer.body
   }
 

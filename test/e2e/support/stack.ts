@@ -1,6 +1,7 @@
 import { freshDatabase, testBrokers, uniqueName } from '@barnabas/testing'
 import { startApps, type AppName } from '@barnabas/tools'
 import { Api } from './api.js'
+import { LastLines, storyOfEvents, tellOnFailure } from './failure-story.js'
 import { KafkaClient } from './kafka-client.js'
 import type { Services } from './services.js'
 
@@ -29,8 +30,6 @@ export interface StackOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000
-/** Lines of an app's log that are shown when the stack does not start. */
-const SHOWN_LINES = 40
 
 const settings = {
   API_KEY: 'e2e-key-of-sixteen-characters',
@@ -41,32 +40,38 @@ const settings = {
   // Retries are a second apart: a destination that fails for some events only must not rest for minutes.
   BREAKER_BASE_MS: '200',
   BREAKER_MAX_MS: '400',
-  LOG_LEVEL: 'warn',
+  // Shown when a test fails, and only then.
+  LOG_LEVEL: 'debug',
 } as const
 
 /** Starts all apps and waits until each is ready. */
 export async function startStack({ services, env = {}, onLine }: StackOptions = {}): Promise<Stack> {
   const { place, release } = services ? placeOf(services) : await freshPlace()
-  const lines: string[] = []
+  const lines = new LastLines()
   const apps = await startApps({
     env: { ...settings, ...place, ...env },
+    say: (line) => lines.add('supervisor', line),
     onLine: (app, line) => {
       onLine?.(line)
-      lines.push(`${app} ${line}`)
-      if (lines.length > SHOWN_LINES) lines.shift()
+      lines.add(app, line)
     },
   })
+  const api = new Api(apps.apiUrl, settings.API_KEY)
+  const tellNoMore = tellOnFailure(async () =>
+    [lines.toString(), await storyOfEvents(api, api.publishedIds)].join('\n'),
+  )
   const kafka = new KafkaClient(place.KAFKA_BROKERS.split(','))
   const stop = async (): Promise<void> => {
+    tellNoMore()
     await Promise.all([apps.supervisor.stop(), kafka.close()])
     await release()
   }
   if (!(await apps.supervisor.untilReady(READY_TIMEOUT_MS))) {
     await stop()
-    throw new Error(`the apps did not become ready:\n${lines.join('\n')}`)
+    throw new Error(`the apps did not become ready:\n${lines.toString()}`)
   }
   return {
-    api: new Api(apps.apiUrl, settings.API_KEY),
+    api,
     kafka,
     databaseUrl: place.DATABASE_URL,
     kafkaBrokers: place.KAFKA_BROKERS,
