@@ -11,23 +11,21 @@ export class CommittedOffsets {
     private readonly groupId: string,
   ) {}
 
-  /** By `partitionKey`; partitions of which nothing was committed are left out. Rejects when no broker answers. */
-  async read(topics: readonly string[]): Promise<Map<string, Committed>> {
-    const admin = await this.admin()
-    const found = new Map<string, Committed>()
-    if (topics.length === 0) return found
-    for (const { topic, partitions } of await admin.fetchOffsets({
-      groupId: this.groupId,
-      topics: [...topics],
-    })) {
-      for (const { partition, offset, metadata } of partitions) {
-        const next = Number(offset)
-        if (next < 0) continue
-        const committed = { offset: next, finished: decodeFinished(next, metadata) }
-        found.set(partitionKey(topic, partition), committed)
-      }
+  /**
+   * By `partitionKey`; partitions of which nothing was committed are left out. Rejects when no broker answers, or not
+   * within the limit; the next call begins with a new connection then.
+   */
+  async read(topics: readonly string[], limitMs: number): Promise<Map<string, Committed>> {
+    const connecting = this.admin()
+    const admin = await connecting
+    try {
+      return await within(limitMs, this.readFrom(admin, topics))
+    } catch (error) {
+      if (this.connecting === connecting) this.connecting = null
+      // Not awaited: it waits for the answers that do not come.
+      void admin.disconnect().catch(() => undefined)
+      throw error
     }
-    return found
   }
 
   /** By partition the offset that the next record will get. Rejects when no broker answers. */
@@ -52,6 +50,23 @@ export class CommittedOffsets {
     await connecting?.then((admin) => admin.disconnect()).catch(() => undefined)
   }
 
+  private async readFrom(admin: Admin, topics: readonly string[]): Promise<Map<string, Committed>> {
+    const found = new Map<string, Committed>()
+    if (topics.length === 0) return found
+    for (const { topic, partitions } of await admin.fetchOffsets({
+      groupId: this.groupId,
+      topics: [...topics],
+    })) {
+      for (const { partition, offset, metadata } of partitions) {
+        const next = Number(offset)
+        if (next < 0) continue
+        const committed = { offset: next, finished: decodeFinished(next, metadata) }
+        found.set(partitionKey(topic, partition), committed)
+      }
+    }
+    return found
+  }
+
   private admin(): Promise<Admin> {
     this.connecting ??= this.connect().catch((error: unknown) => {
       this.connecting = null
@@ -68,3 +83,11 @@ export class CommittedOffsets {
 }
 
 export const partitionKey = (kafkaTopic: string, partition: number): string => `${kafkaTopic}/${partition}`
+
+function within<Value>(limitMs: number, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
+  })
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer))
+}

@@ -70,6 +70,11 @@ const COMMIT_INTERVAL_MS = 1 * SECOND
 /** A partition that is paused is told its end so often. */
 const ENDS_INTERVAL_MS = 5 * SECOND
 const READ_RETRY_MS = SECOND / 4
+/**
+ * All partitions of the member are held until it is known what was committed, and an answer takes milliseconds; twice
+ * as long each time, so that a cluster which is that slow is waited for. Chosen, not measured.
+ */
+const FIRST_READ_LIMIT_MS = 3 * SECOND
 /** A consumer that is silent for so many sessions was forgotten by kafkajs: a join takes two at most. */
 const SILENT_SESSIONS = 3
 /** One hanging target must not hold up a shutdown: what still runs is delivered again by the next owner. */
@@ -254,10 +259,12 @@ export class HandoffConsumer {
   /** Tries until it is answered; null when another join, or the end, came first. */
   private async readCommitted(places: readonly Place[], join: number) {
     const topics = [...new Set(places.map(({ kafkaTopic }) => kafkaTopic))]
+    let limitMs = FIRST_READ_LIMIT_MS
     while (this.joins === join && !this.isStopping) {
       try {
-        return await this.offsets.read(topics)
+        return await this.offsets.read(topics, limitMs)
       } catch (error) {
+        limitMs *= 2
         const fields = { group_id: this.options.groupId, error: toError(error).message }
         this.options.log.debug(fields, 'kafka.committed_offsets_not_read')
         await new Promise((resolve) => setTimeout(resolve, READ_RETRY_MS))
