@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common'
 import { EventPattern, Payload } from '@nestjs/microservices'
-import { HOUR, SECOND } from '@barnabas/domain'
+import { HOUR, MINUTE, SECOND } from '@barnabas/domain'
 import {
   writeThrough,
   type LogProducer,
@@ -33,6 +33,10 @@ export interface KafkaOut {
 /** How often lag is measured and held records are looked at: switches hold within 2 s. */
 const ROUND_MS = SECOND
 const ALARM_INTERVAL_MS = HOUR
+/** More than three times what a retry may be late. */
+const OVERDUE_MS = 5 * SECOND
+/** Of all partitions together: whatever holds one up holds up many. */
+const OVERDUE_INTERVAL_MS = MINUTE
 
 /**
  * Kafka edge of the retrier: one consumer for all tiers. A tier that waits is paused, so it holds up no other,
@@ -43,6 +47,7 @@ export class WaitingConsumer implements OnApplicationBootstrap, BeforeApplicatio
   private readonly roomByLease = new Map<PartitionLease, WaitingRoom>()
   private readonly alarmedAtMs = new WeakMap<WaitingRoom, number>()
   private rounds: NodeJS.Timeout | null = null
+  private saidOverdueAtMs = Number.NEGATIVE_INFINITY
 
   constructor(
     @Inject(ReleaseDue) private readonly releaseDue: ReleaseDue,
@@ -85,6 +90,7 @@ export class WaitingConsumer implements OnApplicationBootstrap, BeforeApplicatio
     for (const room of this.roomByLease.values()) {
       room.look()
       this.alarm(room)
+      this.sayIfOverdue(room)
     }
   }
 
@@ -118,6 +124,17 @@ export class WaitingConsumer implements OnApplicationBootstrap, BeforeApplicatio
     this.alarmedAtMs.set(room, nowMs)
     const fields = { ...placeOf(head), waits_since: new Date(head.timestampMs).toISOString() }
     this.kafka.log.error(fields, 'tier.records_in_danger')
+  }
+
+  /** What could leave and does not: the dispatchers are behind, or it is not sure who owns the partition. */
+  private sayIfOverdue({ head }: WaitingRoom): void {
+    if (!head || this.releaseDue.leavesAtMs(head) === null) return
+    const nowMs = Date.now()
+    const overdueMs = nowMs - this.releaseDue.hopEndsAtMs(head)
+    if (overdueMs < OVERDUE_MS || nowMs - this.saidOverdueAtMs < OVERDUE_INTERVAL_MS) return
+    this.saidOverdueAtMs = nowMs
+    const fields = { ...placeOf(head), overdue_ms: overdueMs, is_sure: this.kafka.isSure() }
+    this.kafka.log.warn(fields, 'tier.records_overdue')
   }
 }
 
