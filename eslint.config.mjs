@@ -60,8 +60,8 @@ const clientLibraries = {
 
 /** Client libraries of targets: a process that sends to no target of a type must not hold its client in memory. */
 const LAZY = {
-  scopes: ['@aws-sdk/*', '@azure/*', '@google-cloud/*', '@kafkajs/*', '@nats-io/*', '@smithy/*'],
-  names: ['amqplib', 'google-auth-library', 'ioredis', 'kafkajs', 'mqtt', 'nodemailer'],
+  scopes: ['@aws-sdk/*', '@azure/*', '@google-cloud/*', '@grpc/*', '@kafkajs/*', '@nats-io/*', '@smithy/*'],
+  names: ['amqplib', 'google-auth-library', 'ioredis', 'kafkajs', 'mqtt', 'nodemailer', 'ws'],
 }
 const whenNeeded = {
   allowTypeImports: true,

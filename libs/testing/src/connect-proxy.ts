@@ -53,8 +53,13 @@ export class ConnectProxy {
     return this.sockets.size
   }
 
-  async stop(): Promise<void> {
+  /** As a proxy does that restarts, or that lets no tunnel live long. */
+  endTunnels(): void {
     for (const socket of this.sockets) socket.destroy()
+  }
+
+  async stop(): Promise<void> {
+    this.endTunnels()
     await new Promise((resolve) => this.server.close(resolve))
   }
 

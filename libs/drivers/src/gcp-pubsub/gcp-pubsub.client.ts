@@ -1,24 +1,25 @@
+import type { ConnectionOptions } from 'node:tls'
 import type { v1 } from '@google-cloud/pubsub'
 import type { AuthClient } from 'google-auth-library'
 import { lazy } from '../lazy.js'
+import type { Address, Network } from '../network/network.js'
+import { NetworkChannel } from './gcp-pubsub.channel.js'
 import type { ServiceAccountKey } from './gcp-pubsub.key.js'
 import type { ServiceIdentity } from './gcp-pubsub.trust.js'
 
 const sdk = lazy(() => import('@google-cloud/pubsub'))
+const grpc = lazy(() => import('@grpc/grpc-js'))
 const auth = lazy(() => import('google-auth-library'))
 
 export interface ClientOptions {
   readonly projectId: string
-  /** `host:port`. */
-  readonly endpoint: string
-  /** An emulator speaks no TLS and wants no token. */
-  readonly isEmulator: boolean
+  readonly network: Network
+  readonly address: Address
+  /** Null for an emulator: it speaks no TLS and wants no token. */
+  readonly tls: ConnectionOptions | null
   /** The tenant's own account, or this service's. */
   readonly as: ServiceAccountKey | ServiceIdentity
 }
-
-/** No proxy of the environment, and no settings of a service from DNS. */
-const CHANNEL = { 'grpc.enable_http_proxy': 0, 'grpc.service_config_disable_resolution': 1 }
 
 /**
  * A client that connects at its first request. With a key it signs its tokens itself
@@ -27,15 +28,25 @@ const CHANNEL = { 'grpc.enable_http_proxy': 0, 'grpc.service_config_disable_reso
  */
 export async function openClient(options: ClientOptions): Promise<v1.PublisherClient> {
   const { PubSub, v1 } = await sdk()
-  const { projectId, endpoint, isEmulator } = options
+  const { Metadata } = await grpc()
+  const { projectId, address, tls, network } = options
+  const authClient = await authOf(options.as)
   const config = await new PubSub({
     projectId,
-    apiEndpoint: endpoint,
-    emulatorMode: isEmulator,
+    apiEndpoint: `${address.host}:${address.port}`,
+    // Without credentials of gRPC's: TLS and tokens are the channel's.
+    emulatorMode: true,
     universeDomain: 'googleapis.com',
-    authClient: await authOf(options.as),
+    authClient,
   }).getClientConfig()
-  return new v1.PublisherClient({ ...config, ...CHANNEL })
+  const ours = new NetworkChannel({
+    network,
+    address,
+    tls,
+    authClient: tls && authClient,
+    newMetadata: () => new Metadata(),
+  })
+  return new v1.PublisherClient({ ...config, 'grpc.channelFactoryOverride': () => ours })
 }
 
 async function authOf(as: ClientOptions['as']): Promise<AuthClient> {

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs'
 import { defineDriver } from '../driver.js'
 import { document, select, template, text } from '../fields.js'
 import { failedWith } from '../outcomes.js'
+import { addressOfUrl } from '../network/http.js'
+import type { Network } from '../network/network.js'
 import { RefusingSender } from '../refusing-sender.js'
 import { openTemplate } from '../template.js'
+import type { ClientOptions } from './gcp-pubsub.client.js'
 import { checkKey, readKey } from './gcp-pubsub.key.js'
 import { PubsubSender } from './gcp-pubsub.sender.js'
 import { serviceIdentityOf } from './gcp-pubsub.trust.js'
@@ -16,6 +19,18 @@ const AUTHENTICATIONS = ['key', 'workload_identity'] as const
 const NO_IDENTITY =
   'This service has no account at Google Cloud that destinations may use; give the key of a service account.'
 const GOOGLE = 'pubsub.googleapis.com:443'
+
+type Way = Pick<ClientOptions, 'network' | 'address' | 'tls'>
+
+function google(endpoint: string, network: Network): Way {
+  return { network, address: addressOfUrl(`https://${endpoint}`), tls: {} }
+}
+
+const emulator = (url: string, network: Network): Way => ({
+  network: network.unjudged(),
+  address: addressOfUrl(url),
+  tls: null,
+})
 
 /** Google Cloud Pub/Sub: each event is one message of a topic. */
 export const gcpPubsub = defineDriver({
@@ -94,9 +109,8 @@ export const gcpPubsub = defineDriver({
     return new PubsubSender({
       projectId: config.project_id,
       topic: config.topic,
-      endpoint: ours === undefined ? config.endpoint : new URL(ours).host,
-      isEmulator: ours !== undefined,
       as,
+      ...(ours === undefined ? google(config.endpoint, tools.network) : emulator(ours, tools.network)),
       orderingKey:
         config.ordering_key_template === undefined ? null : openTemplate(config.ordering_key_template),
     })

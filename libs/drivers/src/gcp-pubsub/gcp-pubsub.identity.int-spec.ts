@@ -8,7 +8,7 @@ import { startPubsub, type PubsubTarget } from '@barnabas/tools'
 import type { Sender, SenderTools } from '../driver.js'
 import { GoogleIdentity } from '../identity/google-identity.js'
 import { OperatorIdentity } from '../identity/operator-identity.js'
-import { testTools } from '../testing/test-tools.js'
+import { testNetwork, testTools } from '../testing/test-tools.js'
 import { openClient } from './gcp-pubsub.client.js'
 import { gcpPubsub } from './gcp-pubsub.driver.js'
 import { TopicTrust, TRUST_LABEL } from './gcp-pubsub.trust.js'
@@ -103,9 +103,9 @@ describe('a destination at Pub/Sub that acts as this service', () => {
   it("carries the service's token to Google's own endpoint", async () => {
     const { google } = identity
     if (!google) throw new Error('no identity')
-    const endpoint = 'us-east1-pubsub.googleapis.com:443'
+    const address = { host: 'us-east1-pubsub.googleapis.com', port: 443 }
     const as = { google, tenantUid: acme }
-    const client = await openClient({ projectId: PROJECT, endpoint, isEmulator: false, as })
+    const client = await openClient({ projectId: PROJECT, network: testNetwork(), address, tls: {}, as })
     const headers = await (await client.auth.getClient()).getRequestHeaders()
     expect(headers.get('authorization')).toBe('Bearer token-of-the-service')
     await client.close()
@@ -137,8 +137,8 @@ describe('a destination at Pub/Sub that acts as this service', () => {
     const { google } = identity
     if (!google) throw new Error('no identity')
     const as = { google, tenantUid: acme }
-    const endpoint = `127.0.0.1:${target.port}`
-    const client = await openClient({ projectId: PROJECT, endpoint, isEmulator: true, as })
+    const address = { host: '127.0.0.1', port: target.port }
+    const client = await openClient({ projectId: PROJECT, network: testNetwork(), address, tls: null, as })
     const clock = new FakeClock()
     const trust = new TopicTrust(as, nameOf('leaving'), () => Promise.resolve(client), clock)
     expect(await trust.refusal()).toBeNull()

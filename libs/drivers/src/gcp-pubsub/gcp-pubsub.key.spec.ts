@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { generateKeyPairSync } from 'node:crypto'
+import { testNetwork } from '../testing/test-tools.js'
 import { openClient } from './gcp-pubsub.client.js'
 import { checkKey, readKey } from './gcp-pubsub.key.js'
 
@@ -47,8 +48,9 @@ describe('checkKey', () => {
 describe('openClient', () => {
   it('signs its own tokens and asks nobody for one', async () => {
     const key = readKey(JSON.stringify(FILE))
-    const endpoint = 'us-east1-pubsub.googleapis.com:443'
-    const client = await openClient({ projectId: 'my-project-123', endpoint, isEmulator: false, as: key })
+    const address = { host: 'us-east1-pubsub.googleapis.com', port: 443 }
+    const way = { network: testNetwork(), address, tls: {} }
+    const client = await openClient({ projectId: 'my-project-123', ...way, as: key })
     const headers = await (await client.auth.getClient()).getRequestHeaders()
     const [head, claims] = (headers.get('authorization') ?? '').replace('Bearer ', '').split('.')
     const read = (part = ''): unknown => JSON.parse(Buffer.from(part, 'base64url').toString())

@@ -46,9 +46,8 @@ export class GoogleDoor {
     return door
   }
 
-  /** `host:port`. */
-  get endpoint(): string {
-    return `localhost:${(this.server.address() as AddressInfo).port}`
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
   }
 
   async stop(): Promise<void> {
