@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { defineDriver } from '../driver.js'
 import { secret, template, text } from '../fields.js'
+import { bareHost } from '../network/http.js'
+import type { Network } from '../network/network.js'
 import { openTemplate } from '../template.js'
 import {
   checkConnectionString,
@@ -8,6 +10,7 @@ import {
   type ServiceBusConnection,
 } from './azure-servicebus.connection-string.js'
 import { AzureServiceBusSender } from './azure-servicebus.sender.js'
+import type { WireOptions } from './azure-servicebus.wire.js'
 
 /** The guide and the icon lie beside the source, whether this file runs from `src` or from `dist`. */
 const asset = (name: string): string =>
@@ -26,6 +29,21 @@ function libraryString({ host, keyName, key }: ServiceBusConnection, endpoint: s
   const url = new URL(endpoint)
   const emulator = url.protocol === 'amqp:' ? ';UseDevelopmentEmulator=true' : ''
   return `Endpoint=sb://${url.host}/;${keys}${emulator}`
+}
+
+const [HTTPS_PORT, AMQPS_PORT, AMQP_PORT] = [443, 5671, 5672]
+
+/**
+ * Azure is spoken to in WebSockets, always: the port is open wherever webhooks go out, and forward proxies let it pass.
+ * The operator's endpoint gets AMQP as it is: the emulator knows no WebSockets.
+ */
+function wireOf(host: string, endpoint: string | undefined, network: Network): WireOptions {
+  if (endpoint === undefined)
+    return { network, address: { host, port: HTTPS_PORT }, tls: {}, isWebSocket: true }
+  const { hostname, port, protocol } = new URL(endpoint)
+  const isPlain = protocol === 'amqp:'
+  const address = { host: bareHost(hostname), port: Number(port) || (isPlain ? AMQP_PORT : AMQPS_PORT) }
+  return { network: network.unjudged(), address, tls: isPlain ? null : {}, isWebSocket: false }
 }
 
 /** Azure Service Bus: each event is one message of a queue or topic. */
@@ -64,13 +82,14 @@ export const azureServicebus = defineDriver({
       : [{ path: 'credentials.connection_string', message: 'must not be for another queue or topic' }]
   },
   addresses: () => [],
-  open: ({ config, credentials }, { endpoints }) =>
-    new AzureServiceBusSender({
-      connectionString: libraryString(
-        connectionOf(credentials.connection_string),
-        endpoints.get('azure_servicebus'),
-      ),
+  open: ({ config, credentials }, { endpoints, network }) => {
+    const connection = connectionOf(credentials.connection_string)
+    const endpoint = endpoints.get('azure_servicebus')
+    return new AzureServiceBusSender({
+      connectionString: libraryString(connection, endpoint),
       entity: config.name,
       sessionId: config.session_id_template === undefined ? null : openTemplate(config.session_id_template),
-    }),
+      wire: wireOf(connection.host, endpoint, network),
+    })
+  },
 })

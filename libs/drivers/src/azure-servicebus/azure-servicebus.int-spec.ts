@@ -179,7 +179,7 @@ describe('AzureServiceBusSender', () => {
     if (!valid.ok) throw new Error('not valid')
     const sender = azureServicebus.open(valid.value, testTools({ azure_servicebus: 'amqp://127.0.0.1:1' }))
     senders.push(sender)
-    expect(await send(sender)).toMatchObject({ kind: 'retryable', code: 'connection_failed' })
+    expect(await send(sender)).toMatchObject({ kind: 'retryable', code: 'connection_refused' })
   })
 
   it('gives each of the events that are under way its own outcome', async () => {

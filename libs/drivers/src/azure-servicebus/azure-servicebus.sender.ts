@@ -3,13 +3,15 @@ import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azu
 import type { Outcome } from '@barnabas/domain'
 import type { AttemptInfo, OutgoingEvent, Sender } from '../driver.js'
 import { lazy } from '../lazy.js'
-import { DELIVERED, failedWith, unlessAborted } from '../outcomes.js'
+import { DELIVERED, failedWith, outcomeOfError, unlessAborted } from '../outcomes.js'
 import { safeMetadata, withoutControls } from '../safe-metadata.js'
 import { SendsInFlight } from '../sends-in-flight.js'
 import type { Template } from '../template.js'
 import { outcomeOfServiceBusError } from './azure-servicebus.outcome.js'
+import { Wires, type WireOptions } from './azure-servicebus.wire.js'
 
 const sdk = lazy(() => import('@azure/service-bus'))
+const webSockets = lazy(() => import('ws'))
 
 /**
  * Bounds connecting and sending. The library does not tell messages under way that their connection was lost, so this
@@ -29,6 +31,12 @@ export interface ServiceBusOptions {
   /** Queue or topic. */
   readonly entity: string
   readonly sessionId: Template | null
+  readonly wire: WireOptions
+}
+
+interface Opened {
+  readonly client: ServiceBusClient
+  readonly sender: ServiceBusSender
 }
 
 /**
@@ -39,6 +47,7 @@ export class AzureServiceBusSender implements Sender {
   private readonly sends = new SendsInFlight()
   private readonly open = lazy(() => this.connect())
   private isWanted = false
+  private wires: Wires | null = null
 
   constructor(private readonly options: ServiceBusOptions) {}
 
@@ -51,6 +60,7 @@ export class AzureServiceBusSender implements Sender {
     if (!this.isWanted) return
     const opened = await this.open().catch(() => null)
     if (opened !== null) await endWithin(CLOSE_LIMIT_MS, opened.client.close())
+    this.wires?.destroy()
   }
 
   private async deliver(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
@@ -68,15 +78,18 @@ export class AzureServiceBusSender implements Sender {
       await sender.sendMessages(message, { abortSignal: signal })
       return DELIVERED
     } catch (error) {
-      return outcomeOfServiceBusError(error)
+      const lost = this.wires?.failure
+      return lost === undefined ? outcomeOfServiceBusError(error) : outcomeOfError(lost)
     }
   }
 
-  private async connect(): Promise<{ client: ServiceBusClient; sender: ServiceBusSender }> {
+  private async connect(): Promise<Opened> {
     const { ServiceBusClient } = await sdk()
+    this.wires = new Wires(this.options.wire, await webSockets())
     const client = new ServiceBusClient(this.options.connectionString, {
       // Without retries: the product does them.
       retryOptions: { maxRetries: 0, timeoutInMs: OPERATION_TIMEOUT_MS },
+      webSocketOptions: { webSocket: this.wires.asWebSocket() },
     })
     return { client, sender: client.createSender(this.options.entity) }
   }

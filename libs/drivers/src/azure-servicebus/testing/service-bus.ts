@@ -1,5 +1,8 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
-import rhea, { type Connection, type EventContext, type Message } from 'rhea'
+import { createServer } from 'node:https'
+import rhea, { type Connection, type Container, type EventContext, type Message } from 'rhea'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { KeyPair } from '@barnabas/testing'
 
 /** What the server does with a message. `condition`: why it rejects it. */
 export type Answer = 'accept' | 'hold' | { readonly condition: string }
@@ -25,9 +28,13 @@ export interface ServiceBusServerOptions {
   /** Names of keys that are refused; looked at whenever a token comes. */
   readonly refusedKeys: ReadonlySet<string>
   readonly maxMessageBytes: number
+  /** Speak AMQP in WebSockets over TLS, as Azure does at port 443; else AMQP as it is. */
+  readonly webSocketsWith?: KeyPair
 }
 
 const CBS = '$cbs'
+const PATH = '/$servicebus/websocket'
+const PROTOCOL = 'AMQPWSB10'
 /** Messages that a link may have under way. */
 const CREDIT = 1_000
 
@@ -80,7 +87,10 @@ export async function startServiceBus(options: ServiceBusServerOptions): Promise
     answer(context)
   })
 
-  const server: Server = container.listen({ port: options.port ?? 0, host: '127.0.0.1' })
+  const at = { port: options.port ?? 0, host: '127.0.0.1' }
+  const webSockets = options.webSocketsWith && webSocketServer(container, options.webSocketsWith)
+  const server: Server =
+    (webSockets?.options.server as Server | undefined)?.listen(at) ?? container.listen(at)
   await new Promise((resolve) => server.once('listening', resolve))
   return {
     port: (server.address() as AddressInfo).port,
@@ -89,16 +99,30 @@ export async function startServiceBus(options: ServiceBusServerOptions): Promise
       script = next
       for (const context of held.splice(0)) answer(context)
     },
-    stop: () => end(server, connections),
+    stop: () => end(server, connections, webSockets?.clients ?? new Set()),
   }
 }
 
-function end(server: Server, connections: ReadonlySet<Connection>): Promise<void> {
+function webSocketServer(container: Container, { key, certificate: cert }: KeyPair): WebSocketServer {
+  const webSockets = new WebSocketServer({
+    server: createServer({ key, cert }),
+    path: PATH,
+    handleProtocols: (offered) => offered.has(PROTOCOL) && PROTOCOL,
+  })
+  return webSockets.on('connection', (socket) => container.websocket_accept(socket as never, {}))
+}
+
+function end(
+  server: Server,
+  connections: ReadonlySet<Connection>,
+  clients: ReadonlySet<WebSocket>,
+): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
+    for (const client of clients) client.terminate()
     // With an error, for that is how the library learns of it: else its heartbeats would go on for ever.
-    for (const { socket } of connections as ReadonlySet<{ socket?: Socket }>)
-      socket?.destroy(new Error('the server ends'))
+    for (const { socket } of connections as ReadonlySet<{ socket?: Partial<Socket> }>)
+      socket?.destroy?.(new Error('the server ends'))
   })
 }
 
