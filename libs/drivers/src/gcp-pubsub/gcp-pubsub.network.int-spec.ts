@@ -1,9 +1,11 @@
-import { beforeAll } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { generateKeyPairSync } from 'node:crypto'
-import { newTestAuthority } from '@barnabas/testing'
+import { anEventMeta, ConnectProxy, newTestAuthority } from '@barnabas/testing'
 import { preparePubsub, startPubsub, type PubsubTarget } from '@barnabas/tools'
-import type { Address, Network } from '../network/network.js'
+import { LOOPBACK_RULES, Network, type Address } from '../network/network.js'
 import { describeDialled, NAME, type DialledTarget } from '../testing/describe-dialled.js'
+import { openSender } from '../testing/open-sender.js'
+import { gcpPubsub } from './gcp-pubsub.driver.js'
 import { PubsubSender } from './gcp-pubsub.sender.js'
 import { GoogleDoor } from './testing/google-door.js'
 
@@ -13,11 +15,7 @@ const BUILD_LIMIT_MS = 600_000
 
 /** The emulator behind a door that wants TLS and tokens as Google does. */
 class Google implements DialledTarget {
-  private readonly key = generateKeyPairSync('rsa', {
-    modulusLength: 2_048,
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  })
+  private readonly key = newKey()
   private target: PubsubTarget | null = null
   private door: GoogleDoor | null = null
   private ca = ''
@@ -59,5 +57,40 @@ class Google implements DialledTarget {
   }
 }
 
+const newKey = () =>
+  generateKeyPairSync('rsa', {
+    modulusLength: 2_048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+
 beforeAll(() => Promise.all([preparePubsub(), import('@google-cloud/pubsub')]), BUILD_LIMIT_MS)
 describeDialled('gcp_pubsub', new Google())
+
+describe("an emulator of the operator's", () => {
+  it('is reached through the proxy too, whoever speaks first', async () => {
+    const target = await startPubsub()
+    await target.createTopic(`projects/${PROJECT}/topics/events`)
+    const proxy = await ConnectProxy.start(() => ({ port: target.port, greets: true }))
+    const key = { type: 'service_account', client_email: 'a@b.example', private_key: newKey().privateKey }
+    const settings = {
+      config: { project_id: PROJECT, topic: 'events' },
+      credentials: { service_account_json: JSON.stringify(key) },
+    }
+    const sender = openSender(gcpPubsub, settings, {
+      network: new Network(LOOPBACK_RULES, { proxyUrl: proxy.url() }),
+      endpoints: new Map([['gcp_pubsub', 'http://emulator.example:8085']]),
+    })
+    try {
+      const event = { meta: anEventMeta(), payload: Buffer.from('{}') }
+      const never = new AbortController().signal
+      const outcome = await sender.send(event, { number: 1, deliveryId: 'dlv_1' }, never)
+      expect(outcome.kind).toBe('delivered')
+      expect(proxy.asked.map(({ authority }) => authority)).toEqual(['emulator.example:8085'])
+    } finally {
+      await sender.close()
+      await proxy.stop()
+      await target.stop()
+    }
+  })
+})
