@@ -13,10 +13,7 @@ import { Wires, type WireOptions } from './azure-servicebus.wire.js'
 const sdk = lazy(() => import('@azure/service-bus'))
 const webSockets = lazy(() => import('ws'))
 
-/**
- * Bounds connecting and sending. The library does not tell messages under way that their connection was lost, so this
- * is also how long they wait then; Service Bus answers within a second. Chosen, not measured.
- */
+/** Bounds connecting and sending; Service Bus answers within a second. Chosen, not measured. */
 const OPERATION_TIMEOUT_MS = 10_000
 /** How long a connection may take to end in order; a server that does not answer would be waited for much longer. */
 const CLOSE_LIMIT_MS = 5_000
@@ -37,6 +34,7 @@ export interface ServiceBusOptions {
 interface Opened {
   readonly client: ServiceBusClient
   readonly sender: ServiceBusSender
+  readonly wires: Wires
 }
 
 /**
@@ -47,7 +45,6 @@ export class AzureServiceBusSender implements Sender {
   private readonly sends = new SendsInFlight()
   private readonly open = lazy(() => this.connect())
   private isWanted = false
-  private wires: Wires | null = null
 
   constructor(private readonly options: ServiceBusOptions) {}
 
@@ -59,8 +56,9 @@ export class AzureServiceBusSender implements Sender {
     await this.sends.settled()
     if (!this.isWanted) return
     const opened = await this.open().catch(() => null)
-    if (opened !== null) await endWithin(CLOSE_LIMIT_MS, opened.client.close())
-    this.wires?.destroy()
+    if (opened === null) return
+    await endWithin(CLOSE_LIMIT_MS, opened.client.close())
+    opened.wires.destroy()
   }
 
   private async deliver(event: OutgoingEvent, attempt: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
@@ -69,29 +67,25 @@ export class AzureServiceBusSender implements Sender {
       return failedWith('template_failed', `The session id template ${sessionId.failure}.`)
     if (sessionId && sessionId.value.length > MAX_ID_CHARACTERS)
       return failedWith('template_failed', 'The session id template gives more than 128 characters.')
+    this.isWanted = true
+    const { sender, wires } = await this.open()
+    const { lost } = wires
     try {
-      this.isWanted = true
-      const { sender } = await this.open()
-      const message = messageOf(event, attempt, sessionId?.value)
-      if (event.payload.length > SURE_TO_FIT_BYTES && !(await fits(sender, message, signal)))
-        return failedWith('payload_too_large', 'The event is larger than the queue or topic takes.')
-      await sender.sendMessages(message, { abortSignal: signal })
-      return DELIVERED
+      return await unlessLost(putOn(sender, messageOf(event, attempt, sessionId?.value), signal), lost)
     } catch (error) {
-      const lost = this.wires?.failure
-      return lost === undefined ? outcomeOfServiceBusError(error) : outcomeOfError(lost)
+      return lost.aborted ? outcomeOfError(lost.reason) : outcomeOfServiceBusError(error)
     }
   }
 
   private async connect(): Promise<Opened> {
     const { ServiceBusClient } = await sdk()
-    this.wires = new Wires(this.options.wire, await webSockets())
+    const wires = new Wires(this.options.wire, await webSockets())
     const client = new ServiceBusClient(this.options.connectionString, {
       // Without retries: the product does them.
       retryOptions: { maxRetries: 0, timeoutInMs: OPERATION_TIMEOUT_MS },
-      webSocketOptions: { webSocket: this.wires.asWebSocket() },
+      webSocketOptions: { webSocket: wires.asWebSocket() },
     })
-    return { client, sender: client.createSender(this.options.entity) }
+    return { client, sender: client.createSender(this.options.entity), wires }
   }
 }
 
@@ -102,6 +96,27 @@ async function endWithin(limitMs: number, end: Promise<unknown>): Promise<void> 
   })
   await Promise.race([end.catch(() => undefined), limit])
   clearTimeout(timer)
+}
+
+async function putOn(
+  sender: ServiceBusSender,
+  message: ServiceBusMessage,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { length } = message.body as Buffer
+  if (length > SURE_TO_FIT_BYTES && !(await fits(sender, message, signal)))
+    return failedWith('payload_too_large', 'The event is larger than the queue or topic takes.')
+  await sender.sendMessages(message, { abortSignal: signal })
+  return DELIVERED
+}
+
+/** The library does not tell messages under way that their connection was lost: they would wait for their time limit. */
+function unlessLost(work: Promise<Outcome>, lost: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(lost.reason as Error)
+    lost.addEventListener('abort', give, { once: true })
+    work.then(resolve, reject).finally(() => lost.removeEventListener('abort', give))
+  })
 }
 
 /** Asked before, as a message that is too large costs the link that others use too. */

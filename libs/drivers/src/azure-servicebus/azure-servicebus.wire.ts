@@ -29,14 +29,19 @@ const MAX_PAYLOAD_BYTES = 1024 * 1024
  * WebSockets: it gets one whose instances are connections of ours, with WebSockets on the wire or without.
  */
 export class Wires {
-  /** What the last connection failed with; undefined while it stands or is being made. */
-  failure: unknown = undefined
   private readonly streams = new Set<Duplex>()
+  private current: Duplex | null = null
+  private losing = new AbortController()
 
   constructor(
     private readonly options: WireOptions,
     private readonly webSockets: WebSockets,
   ) {}
+
+  /** Aborts when the connection in use, else the next one, is lost or cannot be made; the reason is its error. */
+  get lost(): AbortSignal {
+    return this.losing.signal
+  }
 
   /** For `webSocketOptions` of the library. */
   asWebSocket(): WebSocketImpl {
@@ -53,16 +58,27 @@ export class Wires {
   }
 
   private open(url: string, protocols: string[]): Wire {
-    this.failure = undefined
     const { stream, opener, event } = this.options.isWebSocket
       ? this.overWebSocket(url, protocols)
       : this.bare()
+    this.current = stream
     this.streams.add(stream)
-    stream.once('error', (error) => (this.failure = error))
-    stream.once('close', () => this.streams.delete(stream))
+    stream.once('error', (error) => this.ended(stream, error))
+    // Streams of WebSockets emit no close.
+    for (const event of ['end', 'close']) stream.once(event, () => this.ended(stream, reset()))
     const wire = new Wire(url, stream)
     opener.once(event, () => wire.onopen?.())
     return wire
+  }
+
+  /** Those that end late, after the library made another one, take nothing with them. */
+  private ended(stream: Duplex, error: Error): void {
+    this.streams.delete(stream)
+    if (stream !== this.current) return
+    this.current = null
+    const { losing } = this
+    this.losing = new AbortController()
+    losing.abort(error)
   }
 
   private overWebSocket(url: string, protocols: string[]): Opening {
@@ -87,6 +103,8 @@ export class Wires {
     return network.connect({ ...address, ...secured, timeoutMs: CONNECT_LIMIT_MS })
   }
 }
+
+const reset = (): Error => Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })
 
 interface Opening {
   readonly stream: Duplex

@@ -126,8 +126,15 @@ export function describeDialled(type: string, target: DialledTarget): void {
       const sender = open()
       expect((await send(sender)).kind).toBe('delivered')
       proxy.endTunnels()
-      await eventually(async () => (await send(sender)).kind === 'delivered')
+      const codes: string[] = []
+      await eventually(async () => {
+        const { kind, code } = await send(sender)
+        codes.push(code)
+        return kind === 'delivered'
+      })
       expect(proxy.asked).toHaveLength(2)
+      // Whoever is under way learns of the loss, and does not wait for an answer that cannot come.
+      expect(codes).not.toContain('timeout')
     })
 
     it('leaves no connection behind, also when the proxy is silent', async () => {
