@@ -60,7 +60,7 @@ describe('npm run new-driver', () => {
       const settings = JSON.parse(text) as { include: string[] }
       return JSON.stringify({ ...settings, include: [`${FOLDER}/**/*.ts`, REGISTRY] })
     })
-    write('jest.config.mjs', (text) => text.replaceAll(/^ +'<rootDir>\/(?!libs)[^*\n]*',\n/gm, ''))
+    write('jest.config.mjs', (text) => text.replaceAll(/^.*'<rootDir>\/(?!libs)[^*\n]*',\n/gm, ''))
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     files = await makeDriver(copy, 'acme_queue')
   })
