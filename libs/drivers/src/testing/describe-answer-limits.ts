@@ -49,42 +49,65 @@ const MAX_TAKEN_BYTES = 20_000_000
  */
 const [MAX_GROWTH_BYTES, MAX_KEPT_BYTES] = [64_000_000, 32_000_000]
 const SAMPLE_EVERY_MS = 5
-const MEMORY_ROUNDS = 3
+const ROUNDS = 3
+/** An answer is given up after half of it. */
+const ROUND_LIMIT_MS = 60_000
 
 /** Each client meets all hostile answers at once: that takes the time of the slowest, and bounds all of them together. */
 export function describeAnswerLimits(name: string, reader: AnswerReader): void {
   describe(`the limits of answers to ${name}`, () => {
-    it('hold for every hostile answer: the status decides, time and memory are bounded', async () => {
-      // Libraries are loaded with the first request.
-      await meet(reader, WARM_UP)
-      const first = await meetAll(reader)
-      let { grownBytes, keptBytes } = first
-      // Who reads without bound does so each time; what the engine does besides only adds to some of them.
-      for (let round = 1; round < MEMORY_ROUNDS && isTooMuch(grownBytes, keptBytes); round++) {
-        const again = await meetAll(reader)
-        grownBytes = Math.min(grownBytes, again.grownBytes)
-        keptBytes = Math.min(keptBytes, again.keptBytes)
-      }
-      expect(byName(first.met.map(({ ended }) => ended))).toEqual(
-        byName(HOSTILE_ANSWERS.map((answer) => expectedOf(reader, answer))),
-      )
-      expect(
-        first.met.filter(({ takenBytes }) => takenBytes > (reader.maxTakenBytes ?? MAX_TAKEN_BYTES)),
-      ).toEqual([])
-      expect(first.met.filter(({ lateMs }) => lateMs > MAX_LATE_MS)).toEqual([])
-      expect(grownBytes).toBeLessThan(MAX_GROWTH_BYTES)
-      expect(keptBytes).toBeLessThan(MAX_KEPT_BYTES)
-    })
+    it(
+      'hold for every hostile answer: the status decides, time and memory are bounded',
+      async () => {
+        // Libraries are loaded with the first request.
+        await meet(reader, WARM_UP)
+        let met = await meetAll(reader)
+        // Who reads without bound does so each time; what the machine and the engine do besides only adds to some rounds.
+        for (let round = 1; round < ROUNDS && costsTooMuch(met); round++) {
+          const again = await meetAll(reader)
+          const { answers } = again.cost.lateMs < met.cost.lateMs ? again : met
+          met = { answers, cost: least(met.cost, again.cost) }
+        }
+        expect(byName(met.answers.map(({ ended }) => ended))).toEqual(
+          byName(HOSTILE_ANSWERS.map((answer) => expectedOf(reader, answer))),
+        )
+        const maxTakenBytes = reader.maxTakenBytes ?? MAX_TAKEN_BYTES
+        expect(met.answers.filter(({ takenBytes }) => takenBytes > maxTakenBytes)).toEqual([])
+        expect(met.cost.lateMs).toBeLessThan(MAX_LATE_MS)
+        expect(met.cost.grownBytes).toBeLessThan(MAX_GROWTH_BYTES)
+        expect(met.cost.keptBytes).toBeLessThan(MAX_KEPT_BYTES)
+      },
+      ROUNDS * ROUND_LIMIT_MS,
+    )
   })
 }
 
-const isTooMuch = (grownBytes: number, keptBytes: number): boolean =>
-  grownBytes >= MAX_GROWTH_BYTES || keptBytes >= MAX_KEPT_BYTES
+interface Cost {
+  /** Of the answer that took longest, beyond its limit. */
+  readonly lateMs: number
+  readonly grownBytes: number
+  readonly keptBytes: number
+}
 
-async function meetAll(reader: AnswerReader) {
+interface Met {
+  readonly answers: readonly { readonly ended: Ended; readonly takenBytes: number }[]
+  readonly cost: Cost
+}
+
+const costsTooMuch = ({ cost }: Met): boolean =>
+  cost.lateMs >= MAX_LATE_MS || cost.grownBytes >= MAX_GROWTH_BYTES || cost.keptBytes >= MAX_KEPT_BYTES
+
+const least = (one: Cost, other: Cost): Cost => ({
+  lateMs: Math.min(one.lateMs, other.lateMs),
+  grownBytes: Math.min(one.grownBytes, other.grownBytes),
+  keptBytes: Math.min(one.keptBytes, other.keptBytes),
+})
+
+async function meetAll(reader: AnswerReader): Promise<Met> {
   const memory = new Memory()
-  const met = await Promise.all(HOSTILE_ANSWERS.map((answer) => meet(reader, answer)))
-  return { met, ...(await memory.stop()) }
+  const answers = await Promise.all(HOSTILE_ANSWERS.map((answer) => meet(reader, answer)))
+  const lateMs = Math.max(...answers.map((answer) => answer.lateMs))
+  return { answers, cost: { lateMs, ...(await memory.stop()) } }
 }
 
 const WARM_UP: HostileAnswer = { name: 'not HTTP', tells: 'nothing', pace: 'whole', head: 'no HTTP\r\n\r\n' }
