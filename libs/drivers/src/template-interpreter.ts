@@ -10,8 +10,8 @@ type ScopeChain = ReturnType<typeof Scope>
 
 /**
  * Units of one evaluation. A unit is a step, an element that a function looks at, or some characters that it reads:
- * 0.1 to 0.4 µs, so that no evaluation holds up the others of its process for longer than some 20 ms (measured: 4 to 20
- * with what the tests try). A template over a payload with 1,000 members needs a few thousand.
+ * 0.1 to 0.7 µs, so that no evaluation holds up the others of its process for longer than some 35 ms (measured: 4 to 33
+ * with the attacks of the tests, reading the data included). A template over a payload with 1,000 members needs a few thousand.
  */
 const MAX_WORK_UNITS = 50_000
 /** The library looks at some characters one by one, which takes 20 ns each. */
